@@ -1,0 +1,26 @@
+import type { Json } from '../base/schema.ts';
+
+/** The record that an effect belongs to, as `explain` and `failed` name it, e.g. kind `kaspi-order`, key `1019876543`. */
+export interface RecordRef {
+  kind: string;
+  key: string;
+}
+
+/** One intended write at a target: data, printed in a dry run, stored in the outbox otherwise. */
+export interface Effect {
+  /** The idempotency key: same key, same write. A create's key names the thing (`amocrm:deal:kaspi:1019876543`), never its state or job. */
+  key: string;
+  /** Which handler carries it out, e.g. `amocrm.deal`. */
+  kind: string;
+  record: RecordRef;
+  /** Keys of effects whose remote ids this one needs. */
+  needs: readonly string[];
+  payload: Json;
+}
+
+/** What a record asks for. `problem` keeps the record among the failed ones although its effects go out. */
+export interface Plan {
+  record: RecordRef;
+  effects: readonly Effect[];
+  problem?: string;
+}

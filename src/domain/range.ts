@@ -1,0 +1,5 @@
+/** Half-open span of time `[from, to)`, UTC. */
+export interface Range {
+  from: Date;
+  to: Date;
+}
