@@ -265,11 +265,11 @@ describe('one order', () => {
   test('ids with signs of base64 survive the path', async () => {
     const paths: string[] = [];
     const { client } = await scripted(({ path }) => {
-      paths.push(decodeURIComponent(path));
+      paths.push(path);
       return { status: 200, body: { data: wireOrder('1000000001') } };
     });
     await client.orderById('a/b+c==');
-    expect(paths).toEqual(['/orders/a/b+c==']);
+    expect(paths).toEqual(['/orders/a%2Fb%2Bc%3D%3D']);
   });
 
   test('entries that the list did not include are known to be missing', async () => {
@@ -284,6 +284,14 @@ describe('one order', () => {
       status: 200,
       body: { data: [wireOrder('1000000001', {}, entries)], included: entries.slice(1), meta: { pageCount: 1 } },
     }));
+    expect(await all(client.orders(DAY))).toMatchObject([{ entries: undefined }]);
+  });
+});
+
+describe('entries that are not told', () => {
+  test.each([[[]], [null], [undefined]])('%j as the list of them: they must be asked for', async (told) => {
+    const wire = { ...wireOrder('1000000001'), relationships: { entries: { data: told } } };
+    const { client } = await scripted(() => ({ status: 200, body: { data: [wire], meta: { pageCount: 1 } } }));
     expect(await all(client.orders(DAY))).toMatchObject([{ entries: undefined }]);
   });
 });

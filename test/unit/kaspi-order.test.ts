@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { ORDER_TEMPLATE_NAMES } from '../../src/config/mapping-kaspi.ts';
 import { goodsOf, type OrderLine, orderFacts } from '../../src/domain/order.ts';
 import { goodsNote, orderValues } from '../../src/domain/order-text.ts';
 import { orderFromKaspi } from '../../src/systems/kaspi/convert.ts';
@@ -127,6 +128,10 @@ describe('template values', () => {
       items: 'Чайник Polar K17 белый × 2',
       'items.length': '1',
     });
+  });
+
+  test('are those that a mapping may name, neither more nor less', () => {
+    expect(Object.keys(orderValues(order(), RU)).sort()).toEqual([...ORDER_TEMPLATE_NAMES].sort());
   });
 
   test('midnight is 00, flags follow the locale, fractions stay', () => {
