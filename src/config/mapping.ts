@@ -1,0 +1,105 @@
+import { readFile } from 'node:fs/promises';
+import { basename, resolve } from 'node:path';
+import { type AppError, configError } from '../base/errors.ts';
+import { type AmoMapping, readAmoMapping } from './mapping-amo.ts';
+import { type KaspiMapping, readKaspiMapping } from './mapping-kaspi.ts';
+import { map, optional, type Path, type Reader, withDefault } from './shape.ts';
+
+/** What the operator mapped, with every default filled in. */
+export interface Mapping {
+  readonly kaspi: KaspiMapping;
+  readonly amo: AmoMapping;
+}
+
+export interface MappingSource {
+  /** As `--mapping` or `MAPPING_FILE` name it; without it `mapping.yaml`, which may be absent. */
+  file?: string | undefined;
+  /** Where relative paths start: the env file's folder. */
+  baseDir: string;
+}
+
+/** Parts whose streams have their own readers elsewhere; here they are let through as they are. */
+const elsewhere = optional<true>(() => true);
+
+const readParts: Reader<Mapping> = map<
+  Mapping & Record<'leads' | 'passports' | 'onec' | 'calls' | 'payments', unknown>
+>({
+  kaspi: withDefault({}, readKaspiMapping),
+  amo: withDefault({}, readAmoMapping),
+  leads: elsewhere,
+  passports: elsewhere,
+  onec: elsewhere,
+  calls: elsewhere,
+  payments: elsewhere,
+});
+
+/**
+ * The mapping, read and checked as a whole. A named file that is not there, or any fault, is a configError (78); the
+ * faults read `mapping.yaml:12: kaspi.deal.name: …`, all of them at once.
+ */
+export async function loadMapping({ file, baseDir }: MappingSource): Promise<Mapping> {
+  const path = resolve(baseDir, file ?? 'mapping.yaml');
+  const text = await readMappingFile(path, file !== undefined);
+  return text === undefined ? checked(undefined, path, () => 1) : parsed(text, path);
+}
+
+async function readMappingFile(path: string, named: boolean): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+    if (code === 'ENOENT' && !named) {
+      return undefined;
+    }
+    throw configError(
+      'MAPPING_FILE_UNREADABLE',
+      code === 'ENOENT'
+        ? `The mapping file ${path} does not exist`
+        : `The mapping file ${path} cannot be read (${code})`,
+      'Check the path given by --mapping or MAPPING_FILE, and that this user may read the file.',
+    );
+  }
+}
+
+async function parsed(text: string, path: string): Promise<Mapping> {
+  const { readYaml } = await import('./mapping-yaml.ts');
+  const { value, faults, lineOf } = readYaml(text);
+  if (faults.length > 0) {
+    throw mappingInvalid(
+      path,
+      faults.map(({ line, message }) => ({ line, text: message })),
+    );
+  }
+  return checked(value, path, lineOf);
+}
+
+function checked(value: unknown, path: string, lineOf: (path: Path) => number): Mapping {
+  const faults: { line: number; text: string }[] = [];
+  const mapping = readParts(value ?? {}, [], (at, message) => {
+    faults.push({ line: lineOf(at), text: at.length === 0 ? message : `${pathText(at)}: ${message}` });
+  });
+  if (mapping === undefined || faults.length > 0) {
+    throw mappingInvalid(path, faults);
+  }
+  return { kaspi: mapping.kaspi, amo: mapping.amo };
+}
+
+function mappingInvalid(path: string, faults: readonly { line: number; text: string }[]): AppError {
+  const count = faults.length === 1 ? 'a fault' : `${faults.length} faults`;
+  return configError(
+    'MAPPING_INVALID',
+    `The mapping file ${path} has ${count}`,
+    'Correct the lines that are listed and run the command again; mapping.example.yaml shows every key.',
+    faults.toSorted((a, b) => a.line - b.line).map(({ line, text }) => `${basename(path)}:${line}: ${text}`),
+  );
+}
+
+/** `kaspi.stages[0].status` */
+function pathText(path: Path): string {
+  return path.reduce<string>((text, part) => {
+    if (typeof part === 'number') {
+      return `${text}[${part}]`;
+    }
+    return text === '' ? part : `${text}.${part}`;
+  }, '');
+}
