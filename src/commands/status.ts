@@ -1,0 +1,76 @@
+import { coreSettings, readSettings } from '../config/settings.ts';
+import { type JobStatus, type StatusReport, statusReport } from '../insight/status.ts';
+import { defineCommand, type Output } from './define.ts';
+import { readState } from './open-state.ts';
+
+const MINUTE = 60;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+const RUN_HEAD = ['job', 'last run', 'outcome', 'fetched', 'created', 'updated', 'failed', 'good pass', 'cursor'];
+
+export const statusCommand = defineCommand({
+  name: 'status',
+  summary: "Last runs, cursors, backlog, failures, tokens' expiry",
+  details: 'Reads the database alone: no remote system is asked, and nothing is changed. Times are UTC.',
+  examples: ['status', 'status --json'],
+  quiet: true,
+  run: async (ctx) => {
+    const settings = readSettings(ctx.environment, [coreSettings]);
+    const jobs = ctx.entries.filter((entry) => entry.isJob).map((entry) => entry.name);
+    const report = await readState(ctx, settings, (database) => statusReport(database, ctx.clock.now(), jobs));
+    await ctx.out.result(report, () => renderStatus(report, ctx.out));
+    return undefined;
+  },
+});
+
+async function renderStatus(report: StatusReport, out: Output): Promise<string> {
+  return [
+    report.database,
+    '',
+    await out.table(RUN_HEAD, report.jobs.map(runRow)),
+    '',
+    `waiting: ${counted(report.backlog)}`,
+    `failed records: ${counted(report.failed_records)}`,
+    ...report.tokens.map((token) => `token of ${token.system}: ${expiry(token.hours_left)}, ${token.expires_at}`),
+    ...report.breakers.map((breaker) => `paused: no request to ${breaker.system} before ${breaker.open_until}`),
+    ...report.jobs.flatMap(errorLine),
+    ...report.alerts.map((alert) => `alert since ${alert.opened_at}: ${alert.message}`),
+  ].join('\n');
+}
+
+function runRow({ job, last_run, cursor, heartbeat_age_seconds }: JobStatus): (string | number)[] {
+  const goodPass = heartbeat_age_seconds === null ? 'never' : `${age(heartbeat_age_seconds)} ago`;
+  if (last_run === null) {
+    return [job, 'never', '', '', '', '', '', goodPass, brief(cursor)];
+  }
+  const { started_at, outcome, fetched, created, updated, failed } = last_run;
+  return [job, brief(started_at), outcome, fetched, created, updated, failed, goodPass, brief(cursor)];
+}
+
+function errorLine({ job, last_run }: JobStatus): string[] {
+  return last_run?.error ? [`last error of ${job}: ${last_run.error}`] : [];
+}
+
+function counted(counts: Readonly<Record<string, number>>): string {
+  const parts = Object.entries(counts).map(([name, count]) => `${count} ${name}`);
+  return parts.length === 0 ? 'none' : parts.join(', ');
+}
+
+function expiry(hoursLeft: number): string {
+  return hoursLeft <= 0 ? 'EXPIRED' : `${age(hoursLeft * HOUR)} left`;
+}
+
+/** `2026-05-01T10:00:00.000Z` as `2026-05-01 10:00:00`. */
+function brief(instant: string | null): string {
+  return instant?.slice(0, 19).replace('T', ' ') ?? '';
+}
+
+function age(seconds: number): string {
+  if (seconds >= 2 * DAY) {
+    return `${Math.floor(seconds / DAY)} days`;
+  }
+  if (seconds >= 2 * HOUR) {
+    return `${Math.floor(seconds / HOUR)} h`;
+  }
+  return seconds >= 2 * MINUTE ? `${Math.floor(seconds / MINUTE)} min` : `${Math.max(0, Math.floor(seconds))} s`;
+}

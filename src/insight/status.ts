@@ -1,0 +1,189 @@
+import type { Selectable } from 'kysely';
+import type { Database } from '../state/database.ts';
+import type { OutboxState, RunsTable } from '../state/tables.ts';
+
+/** The last pass of a job, and how far it has read. Times are UTC, ISO-8601. */
+export interface JobStatus {
+  job: string;
+  /** Null where the job has never run here. */
+  last_run: LastRun | null;
+  cursor: string | null;
+  /** Of the last good pass. */
+  heartbeat_at: string | null;
+  heartbeat_age_seconds: number | null;
+}
+
+export interface LastRun {
+  id: number;
+  started_at: string;
+  finished_at: string | null;
+  /** `running` also stands for a pass that was killed: nobody was left to write its end. */
+  outcome: 'ok' | 'partial' | 'failed' | 'running';
+  exit_code: number | null;
+  fetched: number;
+  created: number;
+  updated: number;
+  skipped: number;
+  failed: number;
+  requests: number;
+  error: string | null;
+}
+
+/** Effects on their way, by state; those that are finished or were set aside are no backlog. */
+export type Backlog = Partial<Record<OutboxState, number>>;
+
+export interface TokenStatus {
+  system: string;
+  expires_at: string;
+  /** Below 0 once expired. */
+  hours_left: number;
+}
+
+export interface BreakerStatus {
+  system: string;
+  /** No request leaves before. */
+  open_until: string;
+}
+
+export interface OpenAlert {
+  kind: string;
+  subject: string;
+  opened_at: string;
+  message: string;
+}
+
+export interface StatusReport {
+  time: string;
+  /** Where the database is, without credentials. */
+  database: string;
+  jobs: JobStatus[];
+  backlog: Backlog;
+  /** Records that could not be planned or delivered and are tried again, by kind. */
+  failed_records: Record<string, number>;
+  tokens: TokenStatus[];
+  breakers: BreakerStatus[];
+  alerts: OpenAlert[];
+}
+
+const CURSOR = 'cursor:';
+const HEARTBEAT = 'heartbeat:';
+const HOUR_MS = 3_600_000;
+
+/**
+ * Everything that `status` shows, read in a handful of indexed queries. `jobs` are listed even where they never ran; other
+ * jobs that left traces here follow.
+ */
+export async function statusReport(database: Database, now: Date, jobs: readonly string[]): Promise<StatusReport> {
+  return {
+    time: now.toISOString(),
+    database: database.description,
+    jobs: await jobStatuses(database, now, jobs),
+    backlog: await backlog(database),
+    failed_records: await failedRecords(database),
+    tokens: await tokens(database, now),
+    breakers: await breakers(database, now),
+    alerts: await openAlerts(database),
+  };
+}
+
+async function jobStatuses({ db }: Database, now: Date, jobs: readonly string[]): Promise<JobStatus[]> {
+  const runs = await db
+    .selectFrom('runs')
+    .selectAll()
+    .where('id', 'in', (query) =>
+      query
+        .selectFrom('runs')
+        .select((f) => f.fn.max('id').as('id'))
+        .groupBy('job'),
+    )
+    .execute();
+  const meta = await db
+    .selectFrom('meta')
+    .select(['key', 'value'])
+    .where((where) => where.or([where('key', 'like', `${CURSOR}%`), where('key', 'like', `${HEARTBEAT}%`)]))
+    .execute();
+  const values = new Map(meta.map(({ key, value }) => [key, value]));
+  const names = new Set([...jobs, ...runs.map((run) => run.job).sort()]);
+  return [...names].map((job) => {
+    const run = runs.find((row) => row.job === job);
+    const heartbeat = values.get(HEARTBEAT + job) ?? null;
+    return {
+      job,
+      last_run: run === undefined ? null : lastRun(run),
+      cursor: values.get(CURSOR + job) ?? null,
+      heartbeat_at: heartbeat,
+      heartbeat_age_seconds: heartbeat === null ? null : secondsSince(heartbeat, now),
+    };
+  });
+}
+
+function secondsSince(instant: string, now: Date): number {
+  return Math.round((now.getTime() - Date.parse(instant)) / 1000);
+}
+
+function lastRun(run: Selectable<RunsTable>): LastRun {
+  return {
+    id: run.id,
+    started_at: run.started_at,
+    finished_at: run.finished_at,
+    outcome: run.outcome ?? 'running',
+    exit_code: run.exit_code,
+    fetched: run.fetched,
+    created: run.created,
+    updated: run.updated,
+    skipped: run.skipped,
+    failed: run.failed,
+    requests: run.requests,
+    error: run.error,
+  };
+}
+
+async function backlog({ db }: Database): Promise<Backlog> {
+  const rows = await db
+    .selectFrom('outbox')
+    .select(['state', (f) => f.fn.countAll().as('count')])
+    .where('state', 'not in', ['done', 'superseded', 'ignored'])
+    .groupBy('state')
+    .orderBy('state')
+    .execute();
+  return Object.fromEntries(rows.map(({ state, count }) => [state, Number(count)]));
+}
+
+async function failedRecords({ db }: Database): Promise<Record<string, number>> {
+  const rows = await db
+    .selectFrom('failed_records')
+    .select(['kind', (f) => f.fn.countAll().as('count')])
+    .where('ignored_at', 'is', null)
+    .groupBy('kind')
+    .orderBy('kind')
+    .execute();
+  return Object.fromEntries(rows.map(({ kind, count }) => [kind, Number(count)]));
+}
+
+async function tokens({ db }: Database, now: Date): Promise<TokenStatus[]> {
+  const rows = await db.selectFrom('tokens').select(['system', 'expires_at']).orderBy('system').execute();
+  return rows.map((row) => ({ ...row, hours_left: hoursUntil(row.expires_at, now) }));
+}
+
+function hoursUntil(instant: string, now: Date): number {
+  return Math.round(((Date.parse(instant) - now.getTime()) / HOUR_MS) * 10) / 10;
+}
+
+async function breakers({ db }: Database, now: Date): Promise<BreakerStatus[]> {
+  const rows = await db
+    .selectFrom('rate_limits')
+    .select(['system', 'open_until'])
+    .where('open_until', '>', now.getTime())
+    .orderBy('system')
+    .execute();
+  return rows.map(({ system, open_until }) => ({ system, open_until: new Date(open_until).toISOString() }));
+}
+
+async function openAlerts({ db }: Database): Promise<OpenAlert[]> {
+  return await db
+    .selectFrom('alerts')
+    .select(['kind', 'subject', 'opened_at', 'message'])
+    .where('closed_at', 'is', null)
+    .orderBy('opened_at')
+    .execute();
+}
