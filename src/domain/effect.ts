@@ -24,3 +24,29 @@ export interface Plan {
   effects: readonly Effect[];
   problem?: string;
 }
+
+/** An effect as the outbox holds it. Times are ISO-8601 UTC. */
+export interface OutboxRow {
+  id: number;
+  key: string;
+  kind: string;
+  record: RecordRef;
+  needs: readonly string[];
+  payload: Json;
+  /** How often its outcome was unknown; batches with such rows are made smaller. */
+  doubts: number;
+  looks: number;
+  attempts: number;
+  /** Looked for at the target before it is sent for the first time. */
+  lookFirst: boolean;
+  sentAt: string | null;
+  createdAt: string;
+}
+
+/** Which remote id stands for a local key; `applied` is what was last written there. */
+export interface Link {
+  key: string;
+  kind: string;
+  remoteId: string;
+  applied?: Json;
+}

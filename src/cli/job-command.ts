@@ -1,0 +1,75 @@
+import { ExitCode } from '../base/errors.ts';
+import { type Command, type CommandContext, defineCommand, text } from '../commands/define.ts';
+import type { AnyJob } from '../jobs/define.ts';
+import { type PassPlan, planPass } from '../runner/dry-run.ts';
+import type { PassResult } from '../runner/job.ts';
+import { runJob } from '../runner/run-job.ts';
+import { settingsOf, wireJob } from './wire.ts';
+
+/** A job as a command: one pass, or with `--dry-run` its plan. */
+export function jobCommand(job: AnyJob): Command {
+  return defineCommand({
+    name: job.name,
+    summary: job.summary,
+    details:
+      'Takes its lock, does one pass and exits. Another run that holds the lock is no failure: this one ends at once.',
+    options: {
+      lookback: {
+        value: 'depth',
+        description: `how far back to look whatever the cursor says: 0 = since 00:00, N days, 90m, 6h, 3d${job.lookback ? ` (${job.lookback})` : ''}`,
+        parse: text,
+      },
+      confirm: { description: 'change more records than MAX_CHANGES_PER_RUN allows' },
+    },
+    examples: [job.name, `--dry-run ${job.name}`, `${job.name} --lookback 3d`],
+    settings: settingsOf(job),
+    run: async (ctx, _args, { lookback, confirm }) => {
+      const wired = await wireJob(ctx, job, { lookback, confirm });
+      try {
+        if (ctx.globals.dryRun) return await showPlan(ctx, await planPass(wired.options));
+        return await showPass(ctx, await runJob(wired.options));
+      } finally {
+        await wired.close();
+      }
+    },
+  });
+}
+
+async function showPass(ctx: CommandContext, pass: PassResult): Promise<ExitCode> {
+  const { exit, ...shown } = pass;
+  await ctx.out.result(shown, () =>
+    ctx.out.table(
+      ['job', 'outcome', 'fetched', 'created', 'updated', 'skipped', 'failed', 'requests'],
+      [[pass.job, pass.outcome, pass.fetched, pass.created, pass.updated, pass.skipped, pass.failed, pass.requests]],
+    ),
+  );
+  return exit;
+}
+
+async function showPlan(ctx: CommandContext, plan: PassPlan): Promise<ExitCode> {
+  await ctx.out.result({ dry_run: true, ...plan }, () => planText(plan));
+  return ExitCode.Ok;
+}
+
+function planText(plan: PassPlan): string {
+  const lines = [
+    `${plan.job}: a rehearsal, nothing is written. Records read: ${plan.fetched}, known or not concerned: ${plan.skipped}.`,
+  ];
+  const waiting = Object.entries(plan.waiting).map(([state, count]) => `${count} ${state}`);
+  if (waiting.length > 0) lines.push(`Waiting from earlier passes: ${waiting.join(', ')}.`);
+  for (const effect of plan.plan) {
+    const at = effect.remoteId === undefined ? '' : ` (${effect.remoteId})`;
+    lines.push(
+      `${effect.action === 'create' ? '+' : '='} ${effect.kind} for ${effect.record.kind} ${effect.record.key}${at}`,
+    );
+    if (effect.action === 'exists') continue;
+    for (const [field, value] of Object.entries(effect.fields)) {
+      lines.push(
+        `    ${field}: ${typeof value === 'string' ? value.replaceAll('\n', '\n      ') : JSON.stringify(value)}`,
+      );
+    }
+  }
+  for (const { record, reason } of plan.problems) lines.push(`! ${record.kind} ${record.key}: ${reason}`);
+  if (plan.plan.length + plan.problems.length === 0) lines.push('Nothing to do.');
+  return lines.join('\n');
+}

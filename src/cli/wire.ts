@@ -1,0 +1,171 @@
+import { createHash } from 'node:crypto';
+import packageFile from '../../package.json' with { type: 'json' };
+import type { CommandContext } from '../commands/define.ts';
+import { parseLookback } from '../config/lookback.ts';
+import { loadMapping } from '../config/mapping.ts';
+import { type AnyGroup, type CoreSettings, coreSettings, readSettings } from '../config/settings.ts';
+import { type HttpCore, httpCore } from '../http/core.ts';
+import type { AnyJob, JobDefinition, SystemName } from '../jobs/define.ts';
+import type { PassOptions, RunOptions } from '../runner/run-job.ts';
+import { bindAccount } from '../state/bindings.ts';
+import { type Database, openDatabase } from '../state/database.ts';
+import { saveKaspiOrders } from '../state/kaspi-orders.ts';
+import { requireSchema } from '../state/migrate.ts';
+import { type AmoSettings, amoSettings } from '../systems/amocrm/settings.ts';
+import { kaspiClient, kaspiHeaders } from '../systems/kaspi/client.ts';
+import { type KaspiSettings, kaspiSettings } from '../systems/kaspi/settings.ts';
+import type { AmoParts } from './amocrm.ts';
+
+const TIMEOUT_MS = 15_000;
+/** Nobody documents Kaspi's limit; live users pace themselves from 6 to 50 a second (fact sheet, section 1). */
+const KASPI_PACE = { requests: 5, perMs: 1000 };
+
+const GROUPS: Record<SystemName, AnyGroup> = { kaspi: kaspiSettings, amocrm: amoSettings };
+type AllSettings = CoreSettings & KaspiSettings & AmoSettings;
+
+/** The groups of settings that a job's systems need. */
+export function settingsOf(job: AnyJob): AnyGroup[] {
+  return job.systems.map((system) => GROUPS[system]);
+}
+
+export interface JobArguments {
+  lookback: string | undefined;
+  /** Change however many records. */
+  confirm: boolean;
+}
+
+export interface Wired {
+  options: RunOptions<unknown, unknown, unknown>;
+  close(): Promise<void>;
+}
+
+/** Where this program says who it is: Kaspi drops requests with a library's default name. */
+export const USER_AGENT = `sdelka/${packageFile.version} (+cron integration)`;
+
+/** What tests replace to cut a run short at a chosen step; the program itself never does. */
+export interface Seams {
+  openDatabase: typeof openDatabase;
+  httpCore: typeof httpCore;
+}
+
+/** Puts a job together: settings, mapping, database, clients and effects, each only where its systems need it. */
+export async function wireJob(
+  ctx: Pick<CommandContext, 'environment' | 'globals' | 'log' | 'clock' | 'signal'>,
+  job: AnyJob,
+  given: JobArguments,
+  seams: Seams = { openDatabase, httpCore },
+): Promise<Wired> {
+  const { environment, globals, log, clock, signal } = ctx;
+  const settings = readSettings(environment, [coreSettings, ...settingsOf(job)]) as AllSettings;
+  const mapping = await loadMapping({ baseDir: environment.baseDir, file: globals.mappingFile });
+  const database = await seams.openDatabase({
+    url: settings.DATABASE_URL,
+    baseDir: environment.baseDir,
+    readOnly: globals.dryRun,
+  });
+  const core = seams.httpCore({ clock, signal, userAgent: USER_AGENT, log });
+  try {
+    await requireSchema(database);
+    const amo = lazyAmo({ settings, database, core, clock, log, dryRun: globals.dryRun });
+    const definition = job as unknown as JobDefinition<unknown, unknown, unknown>;
+    const pass: PassOptions<unknown, unknown, unknown> = {
+      job: definition,
+      database,
+      clients: await clientsOf(job, { settings, core, amo }),
+      settings,
+      mapping,
+      handlers: async () => {
+        const parts = await amo();
+        await parts.bind();
+        return parts.effects();
+      },
+      tables: { kaspiOrders: { save: saveKaspiOrders } },
+      clock,
+      signal,
+      log,
+      windowStart: (now) => {
+        const text = given.lookback ?? (job.lookback === undefined ? '1' : settings[job.lookback]);
+        return parseLookback(text, now, settings.TIMEZONE);
+      },
+    };
+    const options: RunOptions<unknown, unknown, unknown> = {
+      ...pass,
+      zone: settings.TIMEZONE,
+      lockWaitMs: globals.lockWaitSeconds * 1000,
+      quietMs: settings.DOUBT_QUIET_SECONDS * 1000,
+      requestMs: settings.HTTP_TIMEOUT_MS ?? TIMEOUT_MS,
+      maxChanges: given.confirm ? 0 : settings.MAX_CHANGES_PER_RUN,
+      keepDays: settings.OUTBOX_KEEP_DAYS,
+      keepKinds: ['amocrm.good'],
+      requests: () => [...core.sent.values()].reduce((sum, count) => sum + count, 0),
+      bind: () => bindKaspi(job, settings, database, clock.now()),
+      ping: (ok) => ping(settings, core, job.name, ok, log),
+    };
+    return { options, close: () => close(core, database) };
+  } catch (error) {
+    await close(core, database);
+    throw error;
+  }
+}
+
+async function close(core: HttpCore, database: Database): Promise<void> {
+  core.close();
+  await database.close();
+}
+
+type AmoWiring = Parameters<typeof import('./amocrm.ts')['amoParts']>[0];
+
+/** An idle pass needs nothing of amoCRM, so nothing of it is loaded until the outbox holds work. */
+function lazyAmo(wiring: AmoWiring): () => Promise<AmoParts> {
+  let parts: Promise<AmoParts> | undefined;
+  return () => {
+    parts ??= import('./amocrm.ts').then(({ amoParts }) => amoParts(wiring));
+    return parts;
+  };
+}
+
+async function clientsOf(
+  job: AnyJob,
+  { settings, core, amo }: { settings: AllSettings; core: HttpCore; amo: () => Promise<AmoParts> },
+): Promise<Record<string, unknown>> {
+  if (!job.systems.includes('kaspi')) return { amoAuthorization: (await amo()).authorization };
+  const http = core.for({
+    system: 'kaspi',
+    baseUrl: settings.KASPI_API_URL,
+    headers: kaspiHeaders(settings.KASPI_API_TOKEN),
+    timeoutMs: settings.HTTP_TIMEOUT_MS ?? TIMEOUT_MS,
+    limit: KASPI_PACE,
+    credentials: 'KASPI_API_TOKEN',
+  });
+  return { kaspi: kaspiClient(http, { pageSize: settings.KASPI_PAGE_SIZE }) };
+}
+
+/** Kaspi has no call that names the shop; its token is said never to change, so its hash stands for it. */
+async function bindKaspi(job: AnyJob, settings: AllSettings, database: Database, now: Date): Promise<void> {
+  if (!job.systems.includes('kaspi')) return;
+  const hash = createHash('sha256').update(settings.KASPI_API_TOKEN.reveal().trim()).digest('hex').slice(0, 32);
+  await database.transaction((tx) => bindAccount(tx, 'kaspi', hash, now));
+}
+
+/** As healthchecks.io does: the address after a good pass, `/fail` appended after a bad one. A monitor that is down fails nothing. */
+async function ping(
+  settings: CoreSettings,
+  core: HttpCore,
+  job: string,
+  ok: boolean,
+  log: CommandContext['log'],
+): Promise<void> {
+  const { HEARTBEAT_URL } = settings;
+  if (HEARTBEAT_URL === undefined) return;
+  const url = HEARTBEAT_URL.replaceAll('{job}', encodeURIComponent(job)).replace(/\/$/, '');
+  const http = core.for({
+    system: 'heartbeat',
+    baseUrl: ok ? url : `${url}/fail`,
+    timeoutMs: 5000,
+    credentials: 'HEARTBEAT_URL',
+  });
+  const schema = { parse: () => undefined };
+  await http.request({ method: 'GET', path: '', route: 'ping', schema, repeatable: false }).catch((error: unknown) => {
+    log.warn({ reason: error instanceof Error ? error.message : 'unknown' }, 'the heartbeat could not be sent');
+  });
+}

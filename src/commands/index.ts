@@ -1,0 +1,35 @@
+import type { CommandEntry } from './define.ts';
+
+/** Every command that is not a job; a module is loaded only when its command is run or its help asked for. */
+export const commands: readonly CommandEntry[] = [
+  {
+    name: 'migrate',
+    summary: 'Makes the database if there is none and brings it to the newest schema',
+    load: async () => (await import('./migrate.ts')).migrateCommand,
+  },
+  {
+    name: 'status',
+    summary: "Last runs, cursors, backlog, failures, tokens' expiry",
+    load: async () => (await import('./status.ts')).statusCommand,
+  },
+  {
+    name: 'stats',
+    summary: 'The daily figures',
+    load: async () => (await import('./stats.ts')).statsCommand,
+  },
+  {
+    name: 'crontab',
+    summary: 'Prints the crontab for the jobs that are configured',
+    load: async () => (await import('./crontab.ts')).crontabCommand,
+  },
+  {
+    name: 'sandbox',
+    summary: 'Local stand-ins of every remote system; prints the env file that points sdelka at them',
+    load: async () => (await import('./sandbox.ts')).sandboxCommand,
+  },
+  {
+    name: 'demo',
+    summary: 'A sandbox, a temporary SQLite database and real passes against them, in one go',
+    load: async () => (await import('./demo.ts')).demoCommand,
+  },
+];

@@ -1,0 +1,56 @@
+import { rm, writeFile } from 'node:fs/promises';
+import { type Running, sandboxEnv, startSandbox } from '../sandbox/index.ts';
+import { type CommandContext, defineCommand, text, wholeNumber } from './define.ts';
+
+const DEFAULT_ORDERS = 12;
+
+/** Stays in the foreground until it is told to stop; what it prints first is an env file. */
+export const sandboxCommand = defineCommand({
+  name: 'sandbox',
+  summary: 'Local stand-ins of every remote system; prints the env file that points sdelka at them',
+  details:
+    'Stays in the foreground until SIGINT or SIGTERM. Faults and content on demand: POST {"match":"/leads","kind":"lost"} to <stand-in>/__sandbox/fault, content to /__sandbox/seed, switches to /__sandbox/configure; GET /__sandbox/state shows what it holds.',
+  options: {
+    orders: {
+      value: 'number',
+      description: 'Kaspi orders to begin with',
+      parse: wholeNumber(0, 100_000),
+      fallback: DEFAULT_ORDERS,
+    },
+    oddities: { description: 'add orders of every odd kind' },
+    write: { value: 'file', description: 'write the env file there too', parse: text },
+    kaspiPort: { value: 'port', description: 'default: a free one', parse: wholeNumber(0, 65_535), fallback: 0 },
+    amoPort: { value: 'port', description: 'default: a free one', parse: wholeNumber(0, 65_535), fallback: 0 },
+  },
+  examples: ['sandbox', 'sandbox --orders 1000 --write /tmp/sandbox/.env', 'sandbox --oddities'],
+  run: async (ctx, _args, { orders, oddities, write, kaspiPort, amoPort }) => {
+    const running = await startSandbox({ kaspiPort, amoPort });
+    try {
+      seed(running, orders, oddities);
+      const env = sandboxEnv(running);
+      if (write !== undefined) await writeFile(write, env, { mode: 0o600 });
+      ctx.out.line(env);
+      await untilStopped(ctx);
+    } finally {
+      await running.close();
+      if (write !== undefined) await rm(write, { force: true });
+    }
+    return undefined;
+  },
+});
+
+function seed(running: Running, orders: number, oddities: boolean): void {
+  if (orders > 0) {
+    const kinds = Math.max(1, Math.ceil(orders / 5));
+    const buyers = Math.max(1, Math.ceil(orders * 0.7));
+    running.kaspi.standin.seed({
+      generate: { orders, lines: Math.ceil(orders * 1.5), skus: kinds, buyers, hours: 20, seed: 1 },
+    });
+  }
+  if (oddities) running.kaspi.standin.seed({ scenario: 'oddities' });
+}
+
+async function untilStopped(ctx: CommandContext): Promise<void> {
+  ctx.log.info('the sandbox is running; stop it with Ctrl-C');
+  while (!ctx.signal.aborted) await ctx.clock.sleep(3_600_000, ctx.signal);
+}

@@ -1,0 +1,34 @@
+import type { JobContext } from '../runner/job.ts';
+
+/** The systems that a job may touch; their settings must be present. */
+export type SystemName = 'kaspi' | 'amocrm';
+
+/** A unit of work that cron runs: a value that tells what it reads, how far back, and what it may touch. */
+export interface JobDefinition<Clients, Settings, Mapping> {
+  name: string;
+  summary: string;
+  systems: readonly SystemName[];
+  /** The variable that holds the look-back depth; absent for jobs that read no range. */
+  lookback?: 'KASPI_POLL_LOOKBACK' | 'KASPI_RECONCILE_LOOKBACK';
+  /** How much before the cursor is read again: more than the source's own delay and clock skew. */
+  overlapMs: number;
+  /** The widest range that the source takes at once. */
+  sliceMs: number;
+  run(context: JobContext<Clients, Settings, Mapping>): Promise<void>;
+}
+
+/** A job whose context's types only `wire.ts`, which fills it, has to know. */
+export type AnyJob = JobDefinition<never, never, never>;
+
+export function defineJob<C, S, M>(definition: JobDefinition<C, S, M>): JobDefinition<C, S, M> {
+  return definition;
+}
+
+/** A line of the registry: what the help and the crontab need without loading the job. */
+export interface JobEntry {
+  name: string;
+  summary: string;
+  /** The variable that holds its usual interval. */
+  every: 'KASPI_POLL_EVERY' | 'KASPI_RECONCILE_EVERY' | 'AMO_REFRESH_TOKEN_EVERY';
+  load: () => Promise<AnyJob>;
+}

@@ -1,0 +1,17 @@
+import type { JobEntry } from './define.ts';
+
+/** Every job. A module is loaded only when its job runs or its help is asked for. */
+export const jobs: readonly JobEntry[] = [
+  {
+    name: 'kaspi:poll',
+    summary: 'New Kaspi orders become amoCRM deals',
+    every: 'KASPI_POLL_EVERY',
+    load: async () => (await import('./kaspi-poll.ts')).kaspiPoll,
+  },
+  {
+    name: 'amo:refresh-token',
+    summary: 'The OAuth pair renewed where it is due',
+    every: 'AMO_REFRESH_TOKEN_EVERY',
+    load: async () => (await import('./amo-refresh-token.ts')).amoRefreshToken,
+  },
+];

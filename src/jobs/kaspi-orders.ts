@@ -1,0 +1,70 @@
+import { AppError } from '../base/errors.ts';
+import type { Mapping } from '../config/mapping.ts';
+import type { CoreSettings } from '../config/settings.ts';
+import type { Plan } from '../domain/effect.ts';
+import type { OrderHead } from '../domain/order.ts';
+import type { JobContext } from '../runner/job.ts';
+import type { Reading } from '../runner/reading.ts';
+import { keys } from '../systems/amocrm/effects/payloads.ts';
+import type { AmoSettings } from '../systems/amocrm/settings.ts';
+import type { EntryOffer, KaspiClient } from '../systems/kaspi/client.ts';
+import { headOf } from '../systems/kaspi/head.ts';
+import type { OrderItem } from '../systems/kaspi/schema.ts';
+import type { KaspiSettings } from '../systems/kaspi/settings.ts';
+import { ORDER_RECORD } from './kaspi-plan.ts';
+
+export type KaspiJobContext = JobContext<{ kaspi: KaspiClient }, CoreSettings & KaspiSettings & AmoSettings, Mapping>;
+
+/** Kaspi's orders of a slice, and what amoCRM shall hold of each new one. */
+export function orderReading(context: KaspiJobContext): Reading<OrderItem> {
+  const { clients, settings, tables, now } = context;
+  const allowed: readonly string[] = settings.KASPI_ALLOWED_STATES;
+  return {
+    recordKind: ORDER_RECORD,
+    pages: async function* (slice) {
+      for await (const page of clients.kaspi.orders(slice)) yield page.items;
+    },
+    again: (code) => clients.kaspi.orderByCode(code),
+    keyOf: (item) => item.code,
+    knownBy: (code) => keys.deal({ system: 'kaspi', id: code }),
+    wanted: (item) => allowed.includes(headOf(item.wire).state),
+    plan: (item) => planItem(item, context),
+    keep: (tx, items) => tables.kaspiOrders.save(tx, items.flatMap(readableHead), now),
+  };
+}
+
+/** A known order whose new answer cannot be read stays as it was last seen. */
+function readableHead(item: OrderItem): OrderHead[] {
+  try {
+    return [headOf(item.wire)];
+  } catch (error) {
+    if (error instanceof AppError) return [];
+    throw error;
+  }
+}
+
+/** Loaded for new orders only: an idle pass needs neither the phone library nor the planner. */
+async function planItem(item: OrderItem, context: KaspiJobContext): Promise<Plan> {
+  const [{ entriesWithoutOffer, orderFromKaspi }, { planOrder }] = await Promise.all([
+    import('../systems/kaspi/convert.ts'),
+    import('./kaspi-plan.ts'),
+  ]);
+  const { kaspi } = context.clients;
+  const entries = item.entries ?? (item.id === undefined ? [] : await kaspi.entriesOf(item.id));
+  const offers = new Map<string, EntryOffer>();
+  for (const entryId of entriesWithoutOffer(entries)) {
+    const offer = await kaspi.skuOfEntry(entryId);
+    if (offer !== undefined) offers.set(entryId, offer);
+  }
+  const { settings, mapping, adopting } = context;
+  return planOrder(orderFromKaspi(item.wire, entries, offers), {
+    mapping,
+    pipelineId: settings.AMO_PIPELINE_ID,
+    statusId: settings.AMO_STATUS_ID,
+    responsibleUserId: settings.AMO_RESPONSIBLE_USER_ID,
+    catalogId: settings.AMO_CATALOG_ID,
+    locale: settings.LOCALE,
+    zone: settings.TIMEZONE,
+    backfill: adopting,
+  });
+}

@@ -1,0 +1,125 @@
+import type { AmoMapping } from '../config/mapping-amo.ts';
+import type { KaspiMapping, KaspiStageRow, OrderConditions } from '../config/mapping-kaspi.ts';
+import type { Effect, Plan } from '../domain/effect.ts';
+import { goodsOf, type Order, orderFacts } from '../domain/order.ts';
+import { goodsNote, type OrderTextLocale, orderValues } from '../domain/order-text.ts';
+import { renderTemplate } from '../domain/template.ts';
+import {
+  contactEffect,
+  type DealPayload,
+  dealEffect,
+  goodEffect,
+  goodLinkEffect,
+  keys,
+  noteEffect,
+} from '../systems/amocrm/effects/payloads.ts';
+
+/** What planning an order needs beside the order. */
+export interface OrderPlanOptions {
+  mapping: { kaspi: KaspiMapping; amo: AmoMapping };
+  pipelineId: number | undefined;
+  statusId: number | undefined;
+  responsibleUserId: number | undefined;
+  /** Absent: goods go into the note alone. */
+  catalogId: number | undefined;
+  locale: OrderTextLocale;
+  zone: string;
+  /** A first back-fill: its notes must not set off automations. */
+  backfill: boolean;
+}
+
+export const ORDER_RECORD = 'kaspi-order';
+
+/** Kaspi's order as amoCRM shall hold it: contact, goods, deal, their links, a note. Pure; the keys name the order, never its state. */
+export function planOrder(order: Order, options: OrderPlanOptions): Plan {
+  const source = { system: 'kaspi', id: order.code };
+  const record = { kind: ORDER_RECORD, key: order.code };
+  const { mapping, catalogId, locale, zone } = options;
+  const { customer } = order;
+  const since = order.createdAt.toISOString();
+  const effects: Effect[] = [
+    contactEffect(source, record, {
+      name: customer.name || `Kaspi ${order.code}`,
+      ...(customer.firstName === undefined ? {} : { firstName: customer.firstName }),
+      ...(customer.lastName === undefined ? {} : { lastName: customer.lastName }),
+      ...(customer.phone === undefined ? {} : { phone: customer.phone }),
+      phoneEnum: mapping.amo.contact.phoneEnum,
+      ...(options.responsibleUserId === undefined ? {} : { responsibleUserId: options.responsibleUserId }),
+      since,
+    }),
+  ];
+  const goods = catalogId === undefined ? [] : goodsOf(order);
+  for (const { sku, name, priceMinor } of goods) {
+    effects.push(goodEffect(record, { catalogId: catalogId ?? 0, sku, name: name || sku, price: priceMinor / 100 }));
+  }
+  effects.push(dealEffect(source, record, dealOf(order, options)));
+  for (const { sku, quantity } of goods) {
+    effects.push(goodLinkEffect(source, record, { catalogId: catalogId ?? 0, sku, quantity }));
+  }
+  const problem = problemOf(order);
+  if (mapping.kaspi.deal.note) {
+    const remark = problem === undefined ? [] : [PHONE_REMARK[locale]];
+    const text = [goodsNote(order, { locale, zone }), ...remark].join('\n');
+    effects.push(noteEffect(source, record, 'goods', text, options.backfill));
+  }
+  return problem === undefined ? { record, effects } : { record, effects, problem };
+}
+
+const PHONE_REMARK: Record<OrderTextLocale, string> = {
+  ru: 'Телефон покупателя не распознан: его можно узнать в кабинете Kaspi.',
+  en: "The buyer's phone could not be read: look it up in Kaspi's cabinet.",
+};
+
+/** The order reaches the CRM all the same; a person must look the phone up. */
+function problemOf(order: Order): string | undefined {
+  return order.customer.phoneProblem === 'unreadable'
+    ? "the buyer's phone cannot be read; the deal is made with a contact without a phone"
+    : undefined;
+}
+
+function dealOf(order: Order, options: OrderPlanOptions): DealPayload {
+  const { deal } = options.mapping.kaspi;
+  const values = orderValues(order, { locale: options.locale, zone: options.zone });
+  const fields = Object.fromEntries(
+    deal.fields.map(({ fieldId, template }) => [String(fieldId), renderTemplate(template, values)]),
+  );
+  if (deal.externalIdField !== undefined) fields[String(deal.externalIdField)] = order.code;
+  const tags = deal.tags.map((tag) => renderTemplate(tag, values)).filter((tag) => tag !== '');
+  return {
+    name: renderTemplate(deal.name, values) || `Kaspi #${order.code}`,
+    // amoCRM's budget is in whole units (API v4, leads).
+    price: Math.round(order.totalMinor / 100),
+    ...stageOf(order, options),
+    ...(options.responsibleUserId === undefined ? {} : { responsibleUserId: options.responsibleUserId }),
+    tags: [...new Set(tags)],
+    fields,
+    contactKey: keys.contact({ system: 'kaspi', id: order.code }),
+    externalId: order.code,
+    ...(deal.externalIdField === undefined ? {} : { externalField: deal.externalIdField }),
+    since: order.createdAt.toISOString(),
+  };
+}
+
+/** The first row whose conditions hold; without one, where new deals go. 142 and 143 stand in every pipeline, so a pipeline goes along. */
+function stageOf(order: Order, options: OrderPlanOptions): Partial<DealPayload> {
+  const row = stageRow(order, options.mapping.kaspi.stages);
+  const pipelineId = row?.pipeline ?? options.pipelineId;
+  const statusId = row?.status ?? options.statusId;
+  return {
+    ...(pipelineId === undefined ? {} : { pipelineId }),
+    ...(statusId === undefined ? {} : { statusId }),
+    ...(row?.lossReason === undefined ? {} : { lossReasonId: row.lossReason }),
+  };
+}
+
+function stageRow(order: Order, rows: readonly KaspiStageRow[]): KaspiStageRow | undefined {
+  const facts: Record<string, string | boolean | undefined> = orderFacts(order);
+  return rows.find(({ when }) => holds(when, facts));
+}
+
+function holds(when: OrderConditions, facts: Record<string, string | boolean | undefined>): boolean {
+  return Object.entries(when).every(([name, accepted]: [string, readonly (string | boolean)[] | undefined]) => {
+    const fact = facts[name];
+    return accepted === undefined || (fact !== undefined && accepted.includes(fact));
+  });
+}

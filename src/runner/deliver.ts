@@ -1,0 +1,478 @@
+import type { Clock } from '../base/clock.ts';
+import { AppError, assert, ExitCode } from '../base/errors.ts';
+import type { Logger } from '../base/log.ts';
+import { RemoteError } from '../base/remote-error.ts';
+import type { Effect, OutboxRow } from '../domain/effect.ts';
+import type { ById, Delivery, EffectHandler, Found, Outcome } from '../domain/handler.ts';
+import { openAlert } from '../state/alerts.ts';
+import type { Database, Tx } from '../state/database.ts';
+import { forgetFailed, keepFailed, nextAttemptAt } from '../state/failed-records.ts';
+import { remoteIds, saveLinks } from '../state/links.ts';
+import {
+  amendEffect,
+  claimEffects,
+  clearLookFirst,
+  countReady,
+  doubtEffects,
+  doubtfulEffects,
+  failEffect,
+  finishEffect,
+  inheritEffects,
+  lookedInVain,
+  markSending,
+  nextLookAt,
+  postponeLook,
+  readyEffects,
+  releaseEffects,
+  renewEffects,
+  storeEffects,
+} from '../state/outbox.ts';
+
+/** What a run counts; the columns of `runs` and `daily_stats`. */
+export interface Counts {
+  fetched: number;
+  created: number;
+  updated: number;
+  skipped: number;
+  failed: number;
+}
+
+export interface DeliveryOptions {
+  database: Database;
+  job: string;
+  runId: number;
+  clock: Clock;
+  signal: AbortSignal;
+  log: Logger;
+  counts: Counts;
+  handlers: readonly EffectHandler[];
+  /** Quiet time before an effect in doubt is looked up. */
+  quietMs: number;
+  /** The longest that a request may still be under way at the target after it was sent. */
+  requestMs: number;
+  /** How many existing records a run may change; 0 = any number. */
+  maxChanges: number;
+  /** Checks that the job's lock is still held. */
+  guard: () => Promise<void>;
+}
+
+const CHUNK = 500;
+/** So many requests in a row whose outcome is unknown end the run: the target is ill. */
+const DOUBTS_IN_A_ROW = 3;
+/** Doubts that fall due within this time are settled by the run itself instead of the next tick. */
+const WAIT_FOR_LOOK_MS = 5_000;
+const WAITS = 6;
+/** An effect that the target acknowledges but never shows is sent so often at most. */
+const VERIFY_ROUNDS = 3;
+/** Their clocks and ours may differ by this much when a look walks back past the time of sending. */
+const SKEW_MS = 5 * 60_000;
+
+/** Carries out what the outbox holds for a job: doubts first, then kind by kind in the largest batches. */
+export async function deliver(options: DeliveryOptions): Promise<void> {
+  await new Deliverer(options).run();
+}
+
+class Deliverer {
+  private readonly o: DeliveryOptions;
+  /** Keys of things made by this run: nothing can hang on them yet. */
+  private readonly made = new Set<string>();
+  private doubtsInARow = 0;
+
+  constructor(options: DeliveryOptions) {
+    this.o = options;
+  }
+
+  private get now(): Date {
+    return this.o.clock.now();
+  }
+
+  async run(): Promise<void> {
+    const { database, job, runId } = this.o;
+    const lookAt = (sentAt: Date) => new Date(sentAt.getTime() + this.o.requestMs + this.o.quietMs);
+    const left = await database.transaction((tx) => inheritEffects(tx, job, runId, lookAt));
+    if (left.claimed + left.sending > 0) this.o.log.warn(left, 'an earlier run ended in the middle of its writes');
+    await this.refuseTooManyChanges();
+    for (let waits = 0; ; waits++) {
+      await this.settleDoubts();
+      for (const handler of this.o.handlers) await this.deliverKind(handler);
+      if (waits >= WAITS || !(await this.waitForLook())) break;
+    }
+    await this.countDoubts();
+  }
+
+  /** Only where a person set a limit on changes: creates are what the job is for, changes are what can go wrong at scale. */
+  private async refuseTooManyChanges(): Promise<void> {
+    const { maxChanges, database, job } = this.o;
+    if (maxChanges === 0) return;
+    let wanted = 0;
+    for (const handler of this.o.handlers) {
+      if (handler.counts === 'updated') wanted += await countReady(database.db, job, handler.kind);
+    }
+    if (wanted <= maxChanges) return;
+    const message = `${job} would change ${wanted} records, more than MAX_CHANGES_PER_RUN (${maxChanges}); nothing was written`;
+    await database.transaction((tx) => openAlert(tx, 'max_changes', job, message, this.now));
+    throw new AppError({
+      code: 'TOO_MANY_CHANGES',
+      kind: 'operator',
+      exit: ExitCode.SomeFailed,
+      message,
+      hint: `Look at them with --dry-run; then run ${job} --confirm.`,
+    });
+  }
+
+  /** True where a doubt falls due so soon that this run settles it. */
+  private async waitForLook(): Promise<boolean> {
+    const due = await nextLookAt(this.o.database.db, this.o.job);
+    if (due === undefined || this.o.signal.aborted) return false;
+    const ms = due.getTime() - this.now.getTime();
+    if (ms > WAIT_FOR_LOOK_MS) return false;
+    await this.o.clock.sleep(Math.max(ms, 0), this.o.signal);
+    return !this.o.signal.aborted;
+  }
+
+  private async countDoubts(): Promise<void> {
+    for (const handler of this.o.handlers) {
+      const rows = await doubtfulEffects(this.o.database.db, this.o.job, handler.kind, null);
+      this.o.counts.failed += rows.length;
+    }
+  }
+
+  private async settleDoubts(): Promise<void> {
+    for (const handler of this.o.handlers) {
+      const rows = await doubtfulEffects(this.o.database.db, this.o.job, handler.kind, this.now);
+      if (rows.length === 0 || this.o.signal.aborted) continue;
+      const deliveries = (await this.withIds(handler, rows)).ready;
+      const looks = await handler.look(deliveries);
+      const next = new Date(this.now.getTime() + this.o.quietMs);
+      await this.o.database.transaction(async (tx) => {
+        for (const delivery of deliveries) {
+          const look = looks.get(delivery.row.id) ?? { state: 'unknown', reason: 'the look gave no answer' };
+          if (look.state === 'found') await this.finish(tx, handler, delivery.row, look, false);
+          else if (look.state === 'absent') await lookedInVain(tx, delivery.row, next);
+          else await this.stayInDoubt(tx, delivery.row, next, look.reason);
+        }
+      });
+      this.o.log.info({ kind: handler.kind, looked: deliveries.length }, 'effects in doubt looked up');
+    }
+  }
+
+  private async stayInDoubt(tx: Tx, row: OutboxRow, next: Date, reason: string): Promise<void> {
+    await postponeLook(tx, [row.id], next, reason);
+    const message = `${row.record.kind} ${row.record.key}: it is not known whether it was written, and looking it up failed (${reason})`;
+    await openAlert(tx, 'in_doubt', row.key, message, this.now);
+  }
+
+  private async deliverKind(handler: EffectHandler): Promise<void> {
+    const sent: Delivery[] = [];
+    for (;;) {
+      const outcome = await this.deliverRound(handler, sent);
+      if (!outcome.progress || !outcome.left || this.o.signal.aborted) break;
+    }
+    await this.verifyKind(handler, sent);
+  }
+
+  /** One pass over the ready rows of a kind. `left`: some wait for a reservation or were made ready by this very round. */
+  private async deliverRound(handler: EffectHandler, sent: Delivery[]): Promise<{ progress: boolean; left: boolean }> {
+    const buffer: Delivery[] = [];
+    const taken = new Set<string>();
+    let progress = false;
+    let left = false;
+    const flush = async (size: number) => {
+      const batch = buffer.splice(0, size);
+      for (const delivery of batch) taken.delete(this.reservation(handler, delivery.row) ?? '');
+      const result = await this.sendBatch(handler, batch, sent);
+      progress ||= result.done > 0;
+      left ||= result.left;
+    };
+    for (let after = 0; !this.o.signal.aborted; ) {
+      const rows = await readyEffects(this.o.database.db, this.o.job, handler.kind, after, CHUNK, this.now);
+      if (rows.length === 0) break;
+      after = rows.at(-1)?.id ?? after;
+      const { ready } = await this.withIds(handler, rows);
+      const { unknown, found } = await this.settleKnown(handler, ready);
+      progress ||= found > 0;
+      for (const delivery of unknown) {
+        const key = this.reservation(handler, delivery.row);
+        if (key !== undefined && taken.has(key)) {
+          left = true;
+          continue;
+        }
+        if (key !== undefined) taken.add(key);
+        buffer.push(delivery);
+      }
+      while (buffer.length >= handler.batch && !this.o.signal.aborted) await flush(handler.batch);
+    }
+    while (buffer.length > 0 && !this.o.signal.aborted) await flush(handler.batch);
+    return { progress, left };
+  }
+
+  private reservation(handler: EffectHandler, row: OutboxRow): string | undefined {
+    return handler.reservation?.(row.payload);
+  }
+
+  /** Splits rows into those whose needs are all bound and those that wait for another effect. */
+  private async withIds(handler: EffectHandler, rows: readonly OutboxRow[]): Promise<{ ready: Delivery[] }> {
+    const ids = await remoteIds(
+      this.o.database.db,
+      rows.flatMap((row) => row.needs),
+    );
+    const ready = rows
+      .filter((row) => row.needs.every((key) => ids.has(key)))
+      .map((row) => ({
+        row,
+        ids: new Map(row.needs.map((key) => [key, ids.get(key) ?? ''])),
+        since: this.since(handler, row),
+      }));
+    return { ready };
+  }
+
+  private since(handler: EffectHandler, row: OutboxRow): Date {
+    const from = row.sentAt === null ? handler.since?.(row.payload) : new Date(row.sentAt);
+    return new Date((from?.getTime() ?? 0) - SKEW_MS);
+  }
+
+  /** Settles what already stands at the target: adopted by a look, or known through links and indexes. */
+  private async settleKnown(handler: EffectHandler, ready: readonly Delivery[]) {
+    if (ready.length === 0) return { unknown: [], found: 0 };
+    await this.o.guard();
+    const unknownYet = await this.adopt(handler, ready);
+    const known = unknownYet.length === 0 ? new Map<number, Found>() : await (handler.known?.(unknownYet) ?? new Map());
+    if (known.size > 0) {
+      await this.o.database.transaction(async (tx) => {
+        for (const { row } of unknownYet) {
+          const found = known.get(row.id);
+          if (found) await this.finish(tx, handler, row, found, false);
+        }
+      });
+    }
+    const unknown = unknownYet.filter(({ row }) => !known.has(row.id));
+    return { unknown, found: ready.length - unknown.length };
+  }
+
+  /** A fresh, restored or moved database looks before it makes anything for the first time. */
+  private async adopt(handler: EffectHandler, ready: readonly Delivery[]): Promise<Delivery[]> {
+    const mustLook = ready.filter(({ row }) => row.lookFirst && !this.made.has(handler.hangsOn?.(row.payload) ?? ''));
+    const free = new Set(ready.filter((d) => d.row.lookFirst && !mustLook.includes(d)).map((d) => d.row.id));
+    const looks = mustLook.length === 0 ? new Map() : await handler.look(mustLook);
+    const settled = new Set<number>();
+    await this.o.database.transaction(async (tx) => {
+      for (const { row } of mustLook) {
+        const look = looks.get(row.id);
+        if (look?.state === 'found') await this.finish(tx, handler, row, look, false);
+        if (look?.state === 'absent') free.add(row.id);
+        else settled.add(row.id);
+      }
+      await clearLookFirst(tx, [...free]);
+    });
+    const reason = [...looks.values()].find((look) => look.state === 'unknown')?.reason;
+    if (reason !== undefined)
+      this.o.log.warn({ kind: handler.kind, reason }, 'a first look could not be had; it waits');
+    return ready.filter(({ row }) => !settled.has(row.id));
+  }
+
+  /** Sends one batch, smaller where its rows were in doubt before; splits it where the target refuses it unexplained. */
+  private async sendBatch(handler: EffectHandler, batch: readonly Delivery[], sent: Delivery[]) {
+    const total = { done: 0, left: false };
+    const add = (part: { done: number; left: boolean }) => {
+      total.done += part.done;
+      total.left ||= part.left;
+    };
+    const doubts = Math.max(...batch.map(({ row }) => row.doubts), 0);
+    const size = Math.max(1, Math.floor(handler.batch / 2 ** doubts));
+    for (let at = 0; at < batch.length && !this.o.signal.aborted; at += size) {
+      add(await this.sendOnce(handler, batch.slice(at, at + size), sent));
+    }
+    return total;
+  }
+
+  private async sendOnce(handler: EffectHandler, batch: readonly Delivery[], sent: Delivery[]) {
+    const { database, runId } = this.o;
+    await this.o.guard();
+    const had = await database.transaction((tx) =>
+      claimEffects(
+        tx,
+        runId,
+        batch.map(({ row }) => ({ id: row.id, reservation: this.reservation(handler, row) })),
+        this.now,
+      ),
+    );
+    const mine = batch.filter(({ row }) => had.has(row.id));
+    if (mine.length === 0) return { done: 0, left: true };
+    const ids = mine.map(({ row }) => row.id);
+    const onSend = () => database.transaction((tx) => markSending(tx, runId, ids, this.now));
+    let outcomes: ById<Outcome>;
+    try {
+      outcomes = await handler.send(mine, onSend);
+    } catch (error) {
+      return this.afterFailure(handler, mine, sent, error);
+    }
+    this.doubtsInARow = 0;
+    const again = await this.settle(handler, mine, outcomes, sent);
+    const rest = again.length > 0 ? await this.sendBatch(handler, again, sent) : { done: 0, left: false };
+    return { done: mine.length - again.length + rest.done, left: rest.left || mine.length < batch.length };
+  }
+
+  private async afterFailure(handler: EffectHandler, batch: readonly Delivery[], sent: Delivery[], error: unknown) {
+    const ids = batch.map(({ row }) => row.id);
+    const { database } = this.o;
+    if (!(error instanceof RemoteError)) {
+      await this.intoDoubt(ids, 'the program failed while it was being sent');
+      throw error;
+    }
+    if (error.outcome === 'in-doubt') {
+      await this.intoDoubt(ids, error.message);
+      this.doubtsInARow += 1;
+      if (this.doubtsInARow >= DOUBTS_IN_A_ROW) throw error;
+      return { done: 0, left: false };
+    }
+    const refusedItems = error.status !== undefined && [400, 404, 413, 422].includes(error.status);
+    if (!refusedItems) {
+      await database.transaction((tx) => releaseEffects(tx, ids));
+      throw error;
+    }
+    return this.afterRefusal(handler, batch, sent, error);
+  }
+
+  private async intoDoubt(ids: readonly number[], reason: string): Promise<void> {
+    const due = new Date(this.now.getTime() + this.o.quietMs);
+    await this.o.database.transaction((tx) => doubtEffects(tx, ids, due, reason));
+  }
+
+  /** The whole batch was refused: the items named are settled, the rest goes again; unexplained, it is halved. */
+  private async afterRefusal(
+    handler: EffectHandler,
+    batch: readonly Delivery[],
+    sent: Delivery[],
+    error: RemoteError,
+  ): Promise<{ done: number; left: boolean }> {
+    const named = error.status === 413 ? new Map<number, Outcome>() : (handler.judge?.(error, batch) ?? new Map());
+    if (named.size > 0) {
+      const outcomes = new Map<number, Outcome>(
+        batch.map(({ row }) => [row.id, named.get(row.id) ?? ({ state: 'again' } as const)]),
+      );
+      const again = await this.settle(handler, batch, outcomes, sent);
+      return again.length > 0 ? this.sendBatch(handler, again, sent) : { done: 0, left: true };
+    }
+    const ids = batch.map(({ row }) => row.id);
+    if (batch.length === 1) {
+      const refused = new Map<number, Outcome>([[ids[0] ?? 0, { state: 'refused', reason: error.message }]]);
+      await this.settle(handler, batch, refused, sent);
+      return { done: 0, left: false };
+    }
+    await this.o.database.transaction((tx) => releaseEffects(tx, ids));
+    const half = Math.ceil(batch.length / 2);
+    const first = await this.sendOnce(handler, batch.slice(0, half), sent);
+    const second = await this.sendOnce(handler, batch.slice(half), sent);
+    return { done: first.done + second.done, left: first.left || second.left };
+  }
+
+  /** Stores what became of a batch; returns what is to be sent again at once. */
+  private async settle(
+    handler: EffectHandler,
+    batch: readonly Delivery[],
+    outcomes: ById<Outcome>,
+    sent: Delivery[],
+  ): Promise<Delivery[]> {
+    const again: Delivery[] = [];
+    await this.o.database.transaction(async (tx) => {
+      for (const delivery of batch) {
+        const outcome = outcomes.get(delivery.row.id);
+        if (outcome === undefined) {
+          const due = new Date(this.now.getTime() + this.o.quietMs);
+          await doubtEffects(tx, [delivery.row.id], due, 'the answer does not mention it');
+          continue;
+        }
+        const repeat = await this.settleOne(tx, handler, delivery, outcome);
+        if (repeat) again.push(repeat);
+        if (outcome.state === 'done') sent.push(delivery);
+      }
+    });
+    return again;
+  }
+
+  private async settleOne(
+    tx: Tx,
+    handler: EffectHandler,
+    delivery: Delivery,
+    outcome: Outcome,
+  ): Promise<Delivery | undefined> {
+    const { row } = delivery;
+    switch (outcome.state) {
+      case 'done':
+        await this.finish(tx, handler, row, outcome, true);
+        return undefined;
+      case 'refused':
+        await this.fail(tx, row, outcome.reason);
+        return undefined;
+      case 'renew':
+        await renewEffects(tx, outcome.keys);
+        await this.fail(tx, row, outcome.reason);
+        return undefined;
+      case 'again':
+        await releaseEffects(tx, [row.id]);
+        return delivery;
+      case 'amended': {
+        await amendEffect(tx, row.id, outcome.payload);
+        await openAlert(tx, 'mapping', outcome.alert.subject, outcome.alert.message, this.now);
+        await this.storeExtra(tx, outcome.extra ?? []);
+        this.o.log.warn(
+          { kind: row.kind, record: row.record.key, refused: outcome.alert.subject },
+          'a field was left out',
+        );
+        return { ...delivery, row: { ...row, payload: outcome.payload } };
+      }
+    }
+  }
+
+  private async storeExtra(tx: Tx, effects: readonly Effect[]): Promise<void> {
+    if (effects.length > 0) await storeEffects(tx, this.o.job, effects, false, this.now);
+  }
+
+  private async fail(tx: Tx, row: OutboxRow, reason: string): Promise<void> {
+    await failEffect(tx, row.id, reason, nextAttemptAt(row.attempts + 1, this.now));
+    await keepFailed(tx, this.o.job, row.record, reason, this.now);
+    this.o.counts.failed += 1;
+    this.o.log.warn({ kind: row.kind, record: row.record.key, reason }, 'a record failed; it is kept');
+  }
+
+  private async finish(tx: Tx, handler: EffectHandler, row: OutboxRow, found: Found, byUs: boolean): Promise<void> {
+    assert(found.remoteId !== '', 'an effect was done without a remote id');
+    await finishEffect(tx, row.id, found.remoteId, this.now);
+    const own = { key: row.key, kind: row.kind, remoteId: found.remoteId };
+    await saveLinks(
+      tx,
+      [found.applied === undefined ? own : { ...own, applied: found.applied }, ...(found.links ?? [])],
+      this.now,
+    );
+    if (row.attempts > 0) await forgetFailed(tx, row.record);
+    if (byUs) {
+      this.made.add(row.key);
+      if (handler.counts) this.o.counts[handler.counts] += 1;
+    }
+  }
+
+  private async verifyKind(handler: EffectHandler, sent: Delivery[]): Promise<void> {
+    if (!handler.verify) return;
+    let toCheck = sent.splice(0);
+    for (let round = 1; toCheck.length > 0 && !this.o.signal.aborted; round++) {
+      const missing = new Set(await handler.verify(toCheck));
+      const again = toCheck.filter(({ row }) => missing.has(row.id));
+      if (again.length === 0) return;
+      if (round >= VERIFY_ROUNDS) {
+        await this.o.database.transaction(async (tx) => {
+          for (const { row } of again) await this.fail(tx, row, 'the target acknowledged it but does not show it');
+        });
+        return;
+      }
+      this.o.log.warn({ kind: handler.kind, missing: again.length }, 'acknowledged but not there: sent again');
+      await this.o.database.transaction((tx) =>
+        releaseEffects(
+          tx,
+          again.map(({ row }) => row.id),
+        ),
+      );
+      await this.sendBatch(handler, again, sent);
+      toCheck = sent.splice(0);
+    }
+  }
+}

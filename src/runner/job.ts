@@ -1,0 +1,52 @@
+import type { Clock } from '../base/clock.ts';
+import type { ExitCode } from '../base/errors.ts';
+import type { Logger } from '../base/log.ts';
+import type { OrderHead } from '../domain/order.ts';
+import type { Tx } from '../state/database.ts';
+import type { Counts } from './deliver.ts';
+import type { Reading } from './reading.ts';
+
+/** What the runner gives a job for one pass. `clients` holds those of the job's systems alone. */
+export interface JobContext<Clients, Settings, Mapping> {
+  clients: Clients;
+  settings: Settings;
+  mapping: Mapping;
+  clock: Clock;
+  /** Read once, at the start of the pass. */
+  now: Date;
+  log: Logger;
+  signal: AbortSignal;
+  tables: Tables;
+  /** A fresh, restored or moved database: what is planned may stand at the target already. */
+  adopting: boolean;
+  /** The pass's figures, for jobs that read no pages. */
+  counts: Counts;
+  /** Reads the pass's range slice by slice; what is new goes to the outbox, or to the plan of a dry run. */
+  eachPage<R>(reading: Reading<R>): Promise<void>;
+}
+
+/** Tables of their own that jobs keep for operators. */
+export interface Tables {
+  kaspiOrders: { save(tx: Tx, orders: readonly OrderHead[], now: Date): Promise<number> };
+}
+
+/** What the runner must know of a job; `jobs/define.ts` says the rest. */
+export interface Job<Clients, Settings, Mapping> {
+  name: string;
+  overlapMs: number;
+  sliceMs: number;
+  run(context: JobContext<Clients, Settings, Mapping>): Promise<void>;
+}
+
+/** What one pass came to; the summary line, `--json` and the row in `runs` show it. */
+export interface PassResult {
+  job: string;
+  outcome: 'ok' | 'partial' | 'failed' | 'skipped';
+  exit: ExitCode;
+  fetched: number;
+  created: number;
+  updated: number;
+  skipped: number;
+  failed: number;
+  requests: number;
+}

@@ -1,0 +1,130 @@
+import { AppError } from '../base/errors.ts';
+import type { Logger } from '../base/log.ts';
+import { RemoteError } from '../base/remote-error.ts';
+import type { Plan, RecordRef } from '../domain/effect.ts';
+import type { Range } from '../domain/range.ts';
+import type { Tx } from '../state/database.ts';
+import type { Counts } from './deliver.ts';
+import type { Sink } from './sink.ts';
+
+/** How a job reads its source and what it makes of a record. */
+export interface Reading<R> {
+  /** What `failed` and `explain` call such a record, e.g. `kaspi-order`. */
+  recordKind: string;
+  /** The slice's records, page by page; each page is held in memory alone. */
+  pages(slice: Range): AsyncIterable<readonly R[]>;
+  /** One record by its key, for a failed one that the window no longer holds. */
+  again(key: string): Promise<R | undefined>;
+  keyOf(record: R): string;
+  /** The idempotency key of the create by which a record is known; known records are not planned again. */
+  knownBy(key: string): string;
+  /** Whether a record that is not known yet concerns this job at all. Throws for a record that cannot be read. */
+  wanted(record: R): boolean;
+  /** May read from the source; throws `AppError` where the record cannot be planned. */
+  plan(record: R): Promise<Plan>;
+  /** Stores what the job's own table shows of the records, in the page's transaction. Returns how many rows changed. */
+  keep(tx: Tx, records: readonly R[]): Promise<number>;
+}
+
+export interface ReadOptions {
+  job: string;
+  slices: readonly Range[];
+  sink: Sink;
+  counts: Counts;
+  signal: AbortSignal;
+  log: Logger;
+}
+
+/** Reads every slice, plans what is new and hands it to the sink; the cursor moves with a slice's last page. */
+export async function readAll<R>(reading: Reading<R>, options: ReadOptions): Promise<void> {
+  const failed = await options.sink.failedKeys(reading.recordKind);
+  const seen = new Set<string>();
+  for (const slice of options.slices) {
+    // One page is held back, so that the slice's last one is stored together with the cursor.
+    let held: readonly R[] = [];
+    for await (const page of reading.pages(slice)) {
+      if (options.signal.aborted) return;
+      await readPage(reading, options, held, failed, seen, undefined);
+      held = page;
+    }
+    if (options.signal.aborted) return;
+    await readPage(reading, options, held, failed, seen, slice.to);
+  }
+  await readAgain(reading, options, failed, seen);
+}
+
+async function readPage<R>(
+  reading: Reading<R>,
+  options: ReadOptions,
+  page: readonly R[],
+  failed: ReadonlyMap<string, boolean>,
+  seen: Set<string>,
+  cursor: Date | undefined,
+): Promise<void> {
+  const { sink, counts } = options;
+  const records = page.filter((record) => !seen.has(reading.keyOf(record)));
+  for (const record of records) seen.add(reading.keyOf(record));
+  counts.fetched += records.length;
+  const known = await sink.known(records.map((record) => reading.knownBy(reading.keyOf(record))));
+  const plans: Plan[] = [];
+  const problems: { record: RecordRef; reason: string }[] = [];
+  const kept: R[] = [];
+  for (const record of records) {
+    const key = reading.keyOf(record);
+    const isKnown = known.has(reading.knownBy(key));
+    const mayPlan = failed.get(key) ?? !isKnown;
+    const outcome = mayPlan ? await planOne(reading, record, key) : 'skip';
+    if (outcome === 'skip') {
+      counts.skipped += 1;
+      if (isKnown) kept.push(record);
+      continue;
+    }
+    if ('reason' in outcome) {
+      problems.push(outcome);
+      continue;
+    }
+    plans.push(outcome);
+    kept.push(record);
+    if (outcome.problem !== undefined) problems.push({ record: outcome.record, reason: outcome.problem });
+  }
+  counts.failed += problems.length;
+  for (const { record, reason } of problems) {
+    options.log.warn({ kind: record.kind, record: record.key, reason }, 'a record has a fault; it is kept');
+  }
+  await sink.store({ plans, problems, cursor, keep: (tx) => reading.keep(tx, kept), kept: kept.length });
+}
+
+/** A transient failure ends the reading, for it would strike the next record as well; anything else is this record's own. */
+async function planOne<R>(
+  reading: Reading<R>,
+  record: R,
+  key: string,
+): Promise<Plan | { record: RecordRef; reason: string } | 'skip'> {
+  try {
+    if (!reading.wanted(record)) return 'skip';
+    return await reading.plan(record);
+  } catch (error) {
+    if (!(error instanceof AppError) || error.kind === 'bug') throw error;
+    if (error instanceof RemoteError && (error.kind === 'transient' || error.status === 401)) throw error;
+    return { record: { kind: reading.recordKind, key }, reason: error.message };
+  }
+}
+
+/** Failed records whose next attempt is due and that the window did not bring. */
+async function readAgain<R>(
+  reading: Reading<R>,
+  options: ReadOptions,
+  failed: ReadonlyMap<string, boolean>,
+  seen: Set<string>,
+): Promise<void> {
+  for (const [key, due] of failed) {
+    if (!due || seen.has(key) || options.signal.aborted) continue;
+    const record = await reading.again(key);
+    if (record === undefined) {
+      const gone = { record: { kind: reading.recordKind, key }, reason: 'the source does not have it any more' };
+      await options.sink.store({ plans: [], problems: [gone], cursor: undefined, keep: async () => 0, kept: 0 });
+      continue;
+    }
+    await readPage(reading, options, [record], new Map([[key, true]]), seen, undefined);
+  }
+}

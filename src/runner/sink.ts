@@ -1,0 +1,79 @@
+import type { Effect, Plan, RecordRef } from '../domain/effect.ts';
+import type { Database, Tx } from '../state/database.ts';
+import { failedKeys, forgetFailed, keepFailed } from '../state/failed-records.ts';
+import { advanceCursor } from '../state/meta.ts';
+import { knownKeys, storeEffects } from '../state/outbox.ts';
+
+/** What came of one page of records. */
+export interface PageResult {
+  plans: readonly Plan[];
+  problems: readonly { record: RecordRef; reason: string }[];
+  /** The slice is finished: the cursor moves here, in the same transaction. */
+  cursor: Date | undefined;
+  keep: (tx: Tx) => Promise<number>;
+  kept: number;
+}
+
+/** Where plans go: into the outbox, or, in a dry run, to the operator's eyes. */
+export interface Sink {
+  known(keys: readonly string[]): Promise<ReadonlySet<string>>;
+  failedKeys(recordKind: string): Promise<ReadonlyMap<string, boolean>>;
+  store(result: PageResult): Promise<void>;
+}
+
+export interface OutboxSinkOptions {
+  database: Database;
+  job: string;
+  now: Date;
+  /** A fresh, restored or moved database: what it makes first may exist already. */
+  adopting: boolean;
+}
+
+/** Stores effects, failures and the cursor of a page in one transaction. */
+export function outboxSink({ database, job, now, adopting }: OutboxSinkOptions): Sink {
+  return {
+    known: (keys) => knownKeys(database.db, keys),
+    failedKeys: (kind) => failedKeys(database.db, job, kind, now),
+    store: async ({ plans, problems, cursor, keep, kept }) => {
+      if (plans.length + problems.length + kept === 0 && cursor === undefined) return;
+      await database.transaction(async (tx) => {
+        const faulty = new Set(problems.map(({ record }) => record.key));
+        for (const plan of plans) {
+          await storeEffects(tx, job, plan.effects, adopting, now);
+          if (!faulty.has(plan.record.key)) await forgetFailed(tx, plan.record);
+        }
+        for (const { record, reason } of problems) await keepFailed(tx, job, record, reason, now);
+        await keep(tx);
+        if (cursor) await advanceCursor(tx, job, cursor.toISOString(), now);
+      });
+    },
+  };
+}
+
+export interface PlanSink extends Sink {
+  readonly effects: readonly Effect[];
+  readonly problems: readonly { record: RecordRef; reason: string }[];
+}
+
+/** Collects what a pass would do; reads the database, writes nothing. */
+export function planSink({ database, job, now }: OutboxSinkOptions): PlanSink {
+  const effects = new Map<string, Effect>();
+  const problems: { record: RecordRef; reason: string }[] = [];
+  return {
+    get effects() {
+      return [...effects.values()];
+    },
+    problems,
+    known: (keys) => knownKeys(database.db, keys),
+    failedKeys: (kind) => failedKeys(database.db, job, kind, now),
+    store: async (result) => {
+      const planned = result.plans.flatMap((plan) => plan.effects);
+      const known = await knownKeys(
+        database.db,
+        planned.map((effect) => effect.key),
+      );
+      for (const effect of planned) if (!known.has(effect.key)) effects.set(effect.key, effect);
+      problems.push(...result.problems);
+    },
+  };
+}

@@ -1,0 +1,77 @@
+import type { RecordRef } from '../domain/effect.ts';
+import type { Tx } from './database.ts';
+
+const MINUTE = 60_000;
+/** Pauses before the second, third, … attempt; the last one repeats. */
+const PAUSES_MS = [MINUTE, 5 * MINUTE, 15 * MINUTE, 60 * MINUTE, 6 * 60 * MINUTE, 24 * 60 * MINUTE];
+
+/** When a record or an effect that has failed `attempts` times is tried again. */
+export function nextAttemptAt(attempts: number, now: Date): Date {
+  return new Date(now.getTime() + (PAUSES_MS[Math.min(attempts, PAUSES_MS.length) - 1] ?? MINUTE));
+}
+
+/** Keeps a record with its reason, or counts one more failure of it. */
+export async function keepFailed(tx: Tx, job: string, record: RecordRef, reason: string, now: Date): Promise<void> {
+  const known = await tx
+    .selectFrom('failed_records')
+    .select(['id', 'attempts'])
+    .where('kind', '=', record.kind)
+    .where('key', '=', record.key)
+    .executeTakeFirst();
+  const attempts = (known?.attempts ?? 0) + 1;
+  const next = nextAttemptAt(attempts, now).toISOString();
+  if (known) {
+    await tx
+      .updateTable('failed_records')
+      .set({ attempts, next_attempt_at: next, last_error: reason })
+      .where('id', '=', known.id)
+      .execute();
+    return;
+  }
+  await tx
+    .insertInto('failed_records')
+    .values({
+      kind: record.kind,
+      key: record.key,
+      job,
+      attempts,
+      next_attempt_at: next,
+      last_error: reason,
+      first_seen_at: now.toISOString(),
+    })
+    .execute();
+}
+
+/** The record is well again, unless an effect of it still waits for its next attempt. */
+export async function forgetFailed(tx: Tx, record: RecordRef): Promise<void> {
+  await tx
+    .deleteFrom('failed_records')
+    .where('kind', '=', record.kind)
+    .where('key', '=', record.key)
+    .where((eb) =>
+      eb.not(
+        eb.exists(
+          eb
+            .selectFrom('outbox')
+            .select('id')
+            .where('record_kind', '=', record.kind)
+            .where('record_key', '=', record.key)
+            .where('state', '=', 'failed'),
+        ),
+      ),
+    )
+    .execute();
+}
+
+/** Failed records of a job: key → whether its next attempt is due. Ignored ones are never due. */
+export async function failedKeys(tx: Tx, job: string, kind: string, now: Date): Promise<Map<string, boolean>> {
+  const rows = await tx
+    .selectFrom('failed_records')
+    .select(['key', 'next_attempt_at', 'ignored_at'])
+    .where('job', '=', job)
+    .where('kind', '=', kind)
+    .execute();
+  return new Map(
+    rows.map((row) => [row.key, row.ignored_at === null && (row.next_attempt_at ?? '') <= now.toISOString()]),
+  );
+}

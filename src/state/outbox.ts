@@ -1,0 +1,393 @@
+import { sql } from 'kysely';
+import { assert } from '../base/errors.ts';
+import type { Json } from '../base/schema.ts';
+import type { Effect, OutboxRow } from '../domain/effect.ts';
+import type { Tx } from './database.ts';
+
+/** The condition of the partial index `outbox_open`, word for word, so that both engines use it. */
+const OPEN = sql<boolean>`state NOT IN ('done', 'superseded', 'ignored')`;
+
+/** No statement may carry more parameters than SQLite's oldest limit (999). */
+const PARAMETERS = 900;
+
+export function chunks<T>(items: readonly T[], size: number): T[][] {
+  const out: T[][] = [];
+  for (let at = 0; at < items.length; at += size) out.push(items.slice(at, at + size));
+  return out;
+}
+
+/** Stores effects that are new; an effect whose key is known is left as it is. Returns how many were new. */
+export async function storeEffects(
+  tx: Tx,
+  job: string,
+  effects: readonly Effect[],
+  lookFirst: boolean,
+  now: Date,
+): Promise<number> {
+  let stored = 0;
+  for (const chunk of chunks(effects, 80)) {
+    const rows = await tx
+      .insertInto('outbox')
+      .values(
+        chunk.map((effect) => ({
+          key: effect.key,
+          job,
+          kind: effect.kind,
+          record_kind: effect.record.kind,
+          record_key: effect.record.key,
+          needs: JSON.stringify(effect.needs),
+          payload: JSON.stringify(effect.payload),
+          state: 'pending',
+          look_first: lookFirst ? 1 : 0,
+          created_at: now.toISOString(),
+        })),
+      )
+      .onConflict((conflict) => conflict.column('key').doNothing())
+      .returning('id')
+      .execute();
+    stored += rows.length;
+  }
+  return stored;
+}
+
+/** Which of the keys stand in the outbox, in whatever state. */
+export async function knownKeys(tx: Tx, keys: readonly string[]): Promise<Set<string>> {
+  const found = new Set<string>();
+  for (const chunk of chunks(keys, PARAMETERS)) {
+    const rows = await tx.selectFrom('outbox').select('key').where('key', 'in', chunk).execute();
+    for (const row of rows) found.add(row.key);
+  }
+  return found;
+}
+
+const COLUMNS = [
+  'id',
+  'key',
+  'kind',
+  'record_kind',
+  'record_key',
+  'needs',
+  'payload',
+  'doubts',
+  'looks',
+  'attempts',
+  'look_first',
+  'sent_at',
+  'created_at',
+] as const;
+
+interface Selected {
+  id: number;
+  key: string;
+  kind: string;
+  record_kind: string;
+  record_key: string;
+  needs: string;
+  payload: string | null;
+  doubts: number;
+  looks: number;
+  attempts: number;
+  look_first: number;
+  sent_at: string | null;
+  created_at: string;
+}
+
+function fromRow(row: Selected): OutboxRow {
+  return {
+    id: row.id,
+    key: row.key,
+    kind: row.kind,
+    record: { kind: row.record_kind, key: row.record_key },
+    needs: JSON.parse(row.needs) as string[],
+    payload: JSON.parse(row.payload ?? 'null') as Json,
+    doubts: row.doubts,
+    looks: row.looks,
+    attempts: row.attempts,
+    lookFirst: row.look_first === 1,
+    sentAt: row.sent_at,
+    createdAt: row.created_at,
+  };
+}
+
+/** Effects of one kind that may be sent now, oldest first, after the given id. */
+export async function readyEffects(
+  tx: Tx,
+  job: string,
+  kind: string,
+  afterId: number,
+  limit: number,
+  now: Date,
+): Promise<OutboxRow[]> {
+  const rows = await tx
+    .selectFrom('outbox')
+    .select(COLUMNS)
+    .where('job', '=', job)
+    .where('kind', '=', kind)
+    .where(OPEN)
+    .where('id', '>', afterId)
+    .where((eb) =>
+      eb.or([eb('state', '=', 'pending'), eb.and([eb('state', '=', 'failed'), eb('due_at', '<=', now.toISOString())])]),
+    )
+    .orderBy('id')
+    .limit(limit)
+    .execute();
+  return rows.map(fromRow);
+}
+
+/** How many effects of one kind wait to be sent. */
+export async function countReady(tx: Tx, job: string, kind: string): Promise<number> {
+  const row = await tx
+    .selectFrom('outbox')
+    .select((eb) => eb.fn.countAll<number>().as('n'))
+    .where('job', '=', job)
+    .where('kind', '=', kind)
+    .where(OPEN)
+    .where('state', '=', 'pending')
+    .executeTakeFirstOrThrow();
+  return Number(row.n);
+}
+
+/** Effects in doubt of one kind; `dueBy` null: all of them. */
+export async function doubtfulEffects(tx: Tx, job: string, kind: string, dueBy: Date | null): Promise<OutboxRow[]> {
+  let query = tx
+    .selectFrom('outbox')
+    .select(COLUMNS)
+    .where('job', '=', job)
+    .where('kind', '=', kind)
+    .where(OPEN)
+    .where('state', '=', 'doubt');
+  if (dueBy) query = query.where('due_at', '<=', dueBy.toISOString());
+  return (await query.orderBy('id').execute()).map(fromRow);
+}
+
+/** When the earliest look is due, of all effects in doubt of this job. */
+export async function nextLookAt(tx: Tx, job: string): Promise<Date | undefined> {
+  const row = await tx
+    .selectFrom('outbox')
+    .select((eb) => eb.fn.min('due_at').as('at'))
+    .where('job', '=', job)
+    .where(OPEN)
+    .where('state', '=', 'doubt')
+    .executeTakeFirst();
+  return row?.at ? new Date(row.at) : undefined;
+}
+
+/**
+ * Takes effects for this run, each with its reservation, by compare-and-set. Returns the ids that were had:
+ * a row that another run took, or whose reservation another effect holds, is not among them.
+ */
+export async function claimEffects(
+  tx: Tx,
+  runId: number,
+  wanted: readonly { id: number; reservation: string | undefined }[],
+  now: Date,
+): Promise<Set<number>> {
+  const had = new Set<number>();
+  const reserving = wanted.filter((row) => row.reservation !== undefined);
+  const held = new Map<string, number>();
+  for (const chunk of chunks(reserving, 250)) {
+    const rows = await tx
+      .insertInto('reservations')
+      .values(chunk.map((row) => ({ key: row.reservation ?? '', effect_id: row.id, taken_at: now.toISOString() })))
+      .onConflict((conflict) => conflict.column('key').doNothing())
+      .returning(['key', 'effect_id'])
+      .execute();
+    for (const row of rows) held.set(row.key, row.effect_id);
+    const missed = chunk.filter((row) => !held.has(row.reservation ?? '')).map((row) => row.reservation ?? '');
+    if (missed.length === 0) continue;
+    const owned = await tx.selectFrom('reservations').select(['key', 'effect_id']).where('key', 'in', missed).execute();
+    for (const row of owned) held.set(row.key, row.effect_id);
+  }
+  const mine = wanted.filter((row) => row.reservation === undefined || held.get(row.reservation) === row.id);
+  for (const chunk of chunks(mine, PARAMETERS)) {
+    const rows = await tx
+      .updateTable('outbox')
+      .set({ state: 'claimed', run_id: runId })
+      .where(
+        'id',
+        'in',
+        chunk.map((row) => row.id),
+      )
+      .where('state', 'in', ['pending', 'failed'])
+      .returning('id')
+      .execute();
+    for (const row of rows) had.add(row.id);
+  }
+  return had;
+}
+
+/** The last step before the socket is written to. Fails where a row is no longer this run's. */
+export async function markSending(tx: Tx, runId: number, ids: readonly number[], now: Date): Promise<void> {
+  const rows = await tx
+    .updateTable('outbox')
+    .set({ state: 'sending', sent_at: now.toISOString() })
+    .where('id', 'in', [...ids])
+    .where('run_id', '=', runId)
+    .where('state', 'in', ['claimed', 'sending'])
+    .returning('id')
+    .execute();
+  assert(rows.length === ids.length, 'an effect about to be sent was taken by another run');
+}
+
+async function dropReservations(tx: Tx, ids: readonly number[]): Promise<void> {
+  await tx
+    .deleteFrom('reservations')
+    .where('effect_id', 'in', [...ids])
+    .execute();
+}
+
+/** Surely not sent, or surely refused: the rows wait again. */
+export async function releaseEffects(tx: Tx, ids: readonly number[]): Promise<void> {
+  for (const chunk of chunks(ids, PARAMETERS)) {
+    await tx.updateTable('outbox').set({ state: 'pending', run_id: null }).where('id', 'in', chunk).execute();
+    await dropReservations(tx, chunk);
+  }
+}
+
+/** The outcome is unknown: looked up at the target from `dueAt` on, with the reservation kept. */
+export async function doubtEffects(tx: Tx, ids: readonly number[], dueAt: Date, reason: string): Promise<void> {
+  await tx
+    .updateTable('outbox')
+    .set((eb) => ({
+      state: 'doubt',
+      doubts: eb('doubts', '+', 1),
+      looks: 0,
+      due_at: dueAt.toISOString(),
+      last_error: reason,
+    }))
+    .where('id', 'in', [...ids])
+    .execute();
+}
+
+/** Done: the remote id stands in the row, the reservation is free. */
+export async function finishEffect(tx: Tx, id: number, remoteId: string, now: Date): Promise<void> {
+  await tx
+    .updateTable('outbox')
+    .set({ state: 'done', remote_id: remoteId, done_at: now.toISOString(), due_at: null, last_error: null })
+    .where('id', '=', id)
+    .execute();
+  await dropReservations(tx, [id]);
+}
+
+/** Refused for good reason: tried again at `dueAt`. */
+export async function failEffect(tx: Tx, id: number, reason: string, dueAt: Date): Promise<void> {
+  await tx
+    .updateTable('outbox')
+    .set((eb) => ({
+      state: 'failed',
+      attempts: eb('attempts', '+', 1),
+      run_id: null,
+      due_at: dueAt.toISOString(),
+      last_error: reason,
+    }))
+    .where('id', '=', id)
+    .execute();
+  await dropReservations(tx, [id]);
+}
+
+/** A refused detail was left out: the row waits again with what remains. */
+export async function amendEffect(tx: Tx, id: number, payload: Json): Promise<void> {
+  await tx
+    .updateTable('outbox')
+    .set({ payload: JSON.stringify(payload) })
+    .where('id', '=', id)
+    .execute();
+  await releaseEffects(tx, [id]);
+}
+
+/** It was looked for before its first sending and is not there: it may be sent. */
+export async function clearLookFirst(tx: Tx, ids: readonly number[]): Promise<void> {
+  for (const chunk of chunks(ids, PARAMETERS)) {
+    await tx.updateTable('outbox').set({ look_first: 0 }).where('id', 'in', chunk).execute();
+  }
+}
+
+/** A look found nothing. After the second one in a row the effect may be sent again. */
+export async function lookedInVain(tx: Tx, row: OutboxRow, nextLook: Date): Promise<'again' | 'resend'> {
+  const resend = row.looks + 1 >= 2;
+  await tx
+    .updateTable('outbox')
+    .set(
+      resend
+        ? { state: 'pending', run_id: null, looks: 0, due_at: null }
+        : { looks: row.looks + 1, due_at: nextLook.toISOString() },
+    )
+    .where('id', '=', row.id)
+    .where('state', '=', 'doubt')
+    .execute();
+  return resend ? 'resend' : 'again';
+}
+
+/** The look itself could not be had, or cannot be trusted: the doubt stays. */
+export async function postponeLook(tx: Tx, ids: readonly number[], nextLook: Date, reason: string): Promise<void> {
+  for (const chunk of chunks(ids, PARAMETERS)) {
+    await tx
+      .updateTable('outbox')
+      .set({ due_at: nextLook.toISOString(), last_error: reason })
+      .where('id', 'in', chunk)
+      .where('state', '=', 'doubt')
+      .execute();
+  }
+}
+
+/**
+ * What a dead run of this job left behind; only a run that holds the job's lock may call it. Claimed rows were surely
+ * not sent; rows in `sending` are in doubt from then on, looked up once the request's deadline and the quiet time are over.
+ */
+export async function inheritEffects(tx: Tx, job: string, runId: number, lookAt: (sentAt: Date) => Date) {
+  const left = await tx
+    .selectFrom('outbox')
+    .select(['id', 'state', 'sent_at'])
+    .where('job', '=', job)
+    .where(OPEN)
+    .where('state', 'in', ['claimed', 'sending'])
+    .where((eb) => eb.or([eb('run_id', 'is', null), eb('run_id', '!=', runId)]))
+    .execute();
+  await releaseEffects(
+    tx,
+    left.filter((row) => row.state === 'claimed').map((row) => row.id),
+  );
+  const sending = left.filter((row) => row.state === 'sending');
+  for (const row of sending) {
+    await doubtEffects(tx, [row.id], lookAt(new Date(row.sent_at ?? 0)), 'the run ended while it was being sent');
+  }
+  return { claimed: left.length - sending.length, sending: sending.length };
+}
+
+/** Open effects of a job by state; also what the backlog consists of. */
+export async function countOpen(tx: Tx, job: string): Promise<Record<string, number>> {
+  const rows = await tx
+    .selectFrom('outbox')
+    .select(['state', (eb) => eb.fn.countAll<number>().as('n')])
+    .where('job', '=', job)
+    .where(OPEN)
+    .groupBy('state')
+    .execute();
+  return Object.fromEntries(rows.map((row) => [row.state, Number(row.n)]));
+}
+
+/** Forgets the payloads of effects done before the given time, but for the kinds to keep; keys and ids stay for ever. */
+export async function prunePayloads(tx: Tx, before: Date, keep: readonly string[]): Promise<void> {
+  await tx
+    .updateTable('outbox')
+    .set({ payload: null })
+    .where('payload', 'is not', null)
+    .where('done_at', 'is not', null)
+    .where('done_at', '<', before.toISOString())
+    .where('kind', 'not in', ['', ...keep])
+    .execute();
+}
+
+/** The things that these effects made are gone at the target: they are made anew, looked for first. */
+export async function renewEffects(tx: Tx, keys: readonly string[]): Promise<void> {
+  for (const chunk of chunks(keys, PARAMETERS)) {
+    await tx
+      .updateTable('outbox')
+      .set({ state: 'pending', run_id: null, look_first: 1, remote_id: null, done_at: null })
+      .where('key', 'in', chunk)
+      .where('state', '=', 'done')
+      .where('payload', 'is not', null)
+      .execute();
+    await tx.deleteFrom('links').where('key', 'in', chunk).execute();
+  }
+}

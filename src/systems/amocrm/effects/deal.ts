@@ -1,0 +1,159 @@
+import type { Json } from '../../../base/schema.ts';
+import type { Delivery, EffectHandler, Found, Look, Outcome } from '../../../domain/handler.ts';
+import type { AmocrmClient } from '../client.ts';
+import type { AmoMemory } from '../memory.ts';
+import { type Deal, type Field, validationErrors } from '../schema.ts';
+import type { NewDeal } from '../write.ts';
+import { blame } from './blame.ts';
+import { fieldWrites } from './field-values.ts';
+import { type DealPayload, KINDS, noteEffect } from './payloads.ts';
+import { walkNewestFirst } from './walk.ts';
+
+const DAY_MS = 86_400_000;
+
+export interface DealOptions {
+  client: AmocrmClient;
+  memory: AmoMemory;
+}
+
+/** A deal made once; found again by the field that holds its external id, or by its name. */
+export function dealHandler({ client, memory }: DealOptions): EffectHandler {
+  const dealFields = () => memory.cached<Field[]>('amocrm:fields:deals', DAY_MS, () => client.listFields('deals'));
+
+  async function send(deliveries: readonly Delivery[], onSend: () => Promise<void>): Promise<Map<number, Outcome>> {
+    const fields = deliveries.some(hasFields) ? await dealFields() : [];
+    const made = await client.createDeals(
+      deliveries.map((delivery) => newDeal(delivery, fields)),
+      onSend,
+    );
+    const outcomes = new Map<number, Outcome>();
+    for (const delivery of deliveries) {
+      const id = made.get(String(delivery.row.id));
+      if (id !== undefined) outcomes.set(delivery.row.id, { state: 'done', ...asFound(id, payloadOf(delivery)) });
+    }
+    return outcomes;
+  }
+
+  async function look(deliveries: readonly Delivery[]): Promise<Map<number, Look>> {
+    const wanted = new Map(deliveries.map((delivery) => [payloadOf(delivery).externalId, delivery]));
+    const hits = new Map<number, number>();
+    const since = new Date(Math.min(...deliveries.map((delivery) => delivery.since.getTime())));
+    const distrust = await walkNewestFirst<Deal>({
+      page: async (page) => (await client.listDeals({ page, limit: 250, order: { by: 'id', direction: 'desc' } })).rows,
+      since,
+      controls: await memory.controls(KINDS.deal, since),
+      existing: async (ids) => new Set((await client.dealsByIds(ids)).keys()),
+      visit: (deal) => {
+        for (const text of externalIds(deal, deliveries)) {
+          const delivery = wanted.get(text);
+          if (!delivery || !isTheSame(deal, payloadOf(delivery))) continue;
+          hits.set(delivery.row.id, Math.min(deal.id, hits.get(delivery.row.id) ?? deal.id));
+        }
+      },
+    });
+    return new Map(
+      deliveries.map((delivery): [number, Look] => {
+        const id = hits.get(delivery.row.id);
+        if (id !== undefined) return [delivery.row.id, { state: 'found', ...asFound(id, payloadOf(delivery)) }];
+        return [delivery.row.id, distrust === undefined ? { state: 'absent' } : { state: 'unknown', reason: distrust }];
+      }),
+    );
+  }
+
+  return {
+    kind: KINDS.deal,
+    batch: 50,
+    counts: 'created',
+    since: (payload) => new Date((payload as DealPayload).since),
+    send,
+    look,
+    judge: (error, deliveries) => {
+      const lostContacts = new Set(
+        validationErrors(error.answer)
+          .filter(({ path }) => path.startsWith('_embedded.contacts'))
+          .map(({ requestId }) => requestId),
+      );
+      const outcomes = blame(error, deliveries, {
+        fields: (delivery) => fieldIds(payloadOf(delivery)),
+        extra: (delivery, what, code) => [leftOutNote(delivery, what, code)],
+      });
+      for (const delivery of deliveries) {
+        if (!lostContacts.has(String(delivery.row.id))) continue;
+        const keys = [payloadOf(delivery).contactKey];
+        outcomes.set(delivery.row.id, {
+          state: 'renew',
+          keys,
+          reason: 'the contact is gone in amoCRM; it is found anew',
+        });
+      }
+      return outcomes;
+    },
+    describe: (payload) => describe(payload as DealPayload),
+  };
+}
+
+function payloadOf(delivery: Delivery): DealPayload {
+  return delivery.row.payload as DealPayload;
+}
+
+function asFound(id: number, payload: DealPayload): Found {
+  const { name, price, pipelineId, statusId, tags, fields } = payload;
+  const applied = JSON.parse(JSON.stringify({ name, price, pipelineId, statusId, tags, fields })) as Json;
+  return { remoteId: String(id), applied };
+}
+
+function hasFields(delivery: Delivery): boolean {
+  return fieldIds(payloadOf(delivery)).length > 0;
+}
+
+/** The custom fields that are sent, in this order: those whose text is not empty. */
+function fieldIds(payload: DealPayload): string[] {
+  return Object.keys(payload.fields).filter((id) => payload.fields[id] !== '');
+}
+
+function newDeal(delivery: Delivery, fields: readonly Field[]): NewDeal {
+  const payload = payloadOf(delivery);
+  const contactId = Number(delivery.ids.get(payload.contactKey));
+  return {
+    requestId: String(delivery.row.id),
+    name: payload.name,
+    price: payload.price,
+    ...(payload.pipelineId === undefined ? {} : { pipelineId: payload.pipelineId }),
+    ...(payload.statusId === undefined ? {} : { statusId: payload.statusId }),
+    ...(payload.lossReasonId === undefined ? {} : { lossReasonId: payload.lossReasonId }),
+    ...(payload.responsibleUserId === undefined ? {} : { responsibleUserId: payload.responsibleUserId }),
+    fields: fieldWrites(payload.fields, fieldIds(payload), fields),
+    tags: payload.tags,
+    contactIds: [contactId],
+  };
+}
+
+/** Texts of a deal that may be an external id that is looked for: field values, and the words of its name. */
+function externalIds(deal: Deal, deliveries: readonly Delivery[]): Set<string> {
+  const fieldId = deliveries.map((delivery) => payloadOf(delivery).externalField).find((id) => id !== undefined);
+  const inField = deal.fields
+    .filter((field) => field.fieldId === fieldId)
+    .flatMap((field) => field.values.map(({ value }) => String(value ?? '').trim()));
+  return new Set([...inField, ...deal.name.split(/[^\p{L}\p{N}-]+/u)]);
+}
+
+/** The field decides where the mapping names one and it is filled; the name does for deals made without it. */
+function isTheSame(deal: Deal, payload: DealPayload): boolean {
+  if (deal.isDeleted) return false;
+  const filled = deal.fields.find((field) => field.fieldId === payload.externalField);
+  if (filled) return filled.values.some(({ value }) => String(value ?? '').trim() === payload.externalId);
+  return deal.name.split(/[^\p{L}\p{N}-]+/u).includes(payload.externalId);
+}
+
+function leftOutNote(delivery: Delivery, what: string, code: string) {
+  const [, , system = '', id = ''] = delivery.row.key.split(':');
+  const text = `amoCRM: ${what} — ${code}. sdelka: left out / не передано.`;
+  const name = `left-out-${what.replace(/\W+/g, '-')}`;
+  return noteEffect({ system, id }, delivery.row.record, name, text, true);
+}
+
+function describe(payload: DealPayload): Record<string, Json> {
+  const { name, price, pipelineId, statusId, lossReasonId, responsibleUserId, tags, fields } = payload;
+  const shown = { name, price, pipelineId, statusId, lossReasonId, responsibleUserId, tags, fields };
+  return JSON.parse(JSON.stringify(shown)) as Record<string, Json>;
+}

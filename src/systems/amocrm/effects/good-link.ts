@@ -1,0 +1,91 @@
+import type { Json } from '../../../base/schema.ts';
+import type { Delivery, EffectHandler, Look, Outcome } from '../../../domain/handler.ts';
+import type { AmocrmClient } from '../client.ts';
+import { type ElementLink, validationErrors } from '../schema.ts';
+import { type GoodLinkPayload, KINDS } from './payloads.ts';
+
+/** Goods put on a deal, many deals in one request. */
+export function goodLinkHandler({ client }: { client: AmocrmClient }): EffectHandler {
+  async function send(deliveries: readonly Delivery[], onSend: () => Promise<void>): Promise<Map<number, Outcome>> {
+    await client.linkDeals(
+      deliveries.map((delivery) => ({
+        ...idsOf(delivery),
+        catalogId: payloadOf(delivery).catalogId,
+        quantity: payloadOf(delivery).quantity,
+      })),
+      onSend,
+    );
+    return new Map(deliveries.map((delivery) => [delivery.row.id, { state: 'done', remoteId: remoteIdOf(delivery) }]));
+  }
+
+  async function present(deliveries: readonly Delivery[]): Promise<{
+    has: (delivery: Delivery) => boolean;
+    gone: (delivery: Delivery) => boolean;
+  }> {
+    const links = await client.linksOfDeals(deliveries.map((delivery) => idsOf(delivery).dealId));
+    const linked = (delivery: Delivery): readonly ElementLink[] => links.get(idsOf(delivery).dealId) ?? [];
+    return {
+      has: (delivery) =>
+        linked(delivery).some(
+          (link) => link.elementId === idsOf(delivery).elementId && link.catalogId === payloadOf(delivery).catalogId,
+        ),
+      gone: (delivery) => !links.has(idsOf(delivery).dealId),
+    };
+  }
+
+  async function look(deliveries: readonly Delivery[]): Promise<Map<number, Look>> {
+    const { has } = await present(deliveries);
+    return new Map(
+      deliveries.map((delivery): [number, Look] => [
+        delivery.row.id,
+        has(delivery) ? { state: 'found', remoteId: remoteIdOf(delivery) } : { state: 'absent' },
+      ]),
+    );
+  }
+
+  return {
+    kind: KINDS.goodLink,
+    batch: 50,
+    hangsOn: (payload) => (payload as GoodLinkPayload).dealKey,
+    send,
+    look,
+    /** Linking some hundred goods at once was seen to lose a few, so they are read back, 250 deals a request. */
+    verify: async (deliveries) => {
+      const { has, gone } = await present(deliveries);
+      return deliveries.filter((delivery) => !has(delivery) && !gone(delivery)).map(({ row }) => row.id);
+    },
+    judge: (error, deliveries) => {
+      const outcomes = new Map<number, Outcome>();
+      for (const { requestId, path, code } of validationErrors(error.answer)) {
+        const delivery = deliveries[Number(requestId)];
+        if (!delivery) continue;
+        const reason = `amoCRM refused the link (${path || 'item'}: ${code})`;
+        outcomes.set(
+          delivery.row.id,
+          path.startsWith('to_entity_id')
+            ? { state: 'renew', keys: [payloadOf(delivery).goodKey], reason }
+            : { state: 'refused', reason },
+        );
+      }
+      return outcomes;
+    },
+    describe: (payload) => {
+      const { goodKey, quantity } = payload as GoodLinkPayload;
+      return { sku: goodKey.split(':').slice(3).join(':'), quantity } satisfies Record<string, Json>;
+    },
+  };
+}
+
+function payloadOf(delivery: Delivery): GoodLinkPayload {
+  return delivery.row.payload as GoodLinkPayload;
+}
+
+function idsOf(delivery: Delivery): { dealId: number; elementId: number } {
+  const { dealKey, goodKey } = payloadOf(delivery);
+  return { dealId: Number(delivery.ids.get(dealKey)), elementId: Number(delivery.ids.get(goodKey)) };
+}
+
+function remoteIdOf(delivery: Delivery): string {
+  const { dealId, elementId } = idsOf(delivery);
+  return `${dealId}:${elementId}`;
+}

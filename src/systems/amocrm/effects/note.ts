@@ -1,0 +1,55 @@
+import type { Delivery, EffectHandler, Look, Outcome } from '../../../domain/handler.ts';
+import type { AmocrmClient } from '../client.ts';
+import { blame } from './blame.ts';
+import { KINDS, type NotePayload } from './payloads.ts';
+
+/** A note on a deal; its marker is how it is found again, since notes have no key of their own. */
+export function noteHandler({ client, hide }: { client: AmocrmClient; hide: (text: string) => string }): EffectHandler {
+  async function send(deliveries: readonly Delivery[], onSend: () => Promise<void>): Promise<Map<number, Outcome>> {
+    const made = await client.createNotes(
+      'deals',
+      deliveries.map((delivery) => ({
+        requestId: String(delivery.row.id),
+        entityId: dealIdOf(delivery),
+        text: payloadOf(delivery).text,
+        triggersPipeline: payloadOf(delivery).triggersPipeline,
+      })),
+      onSend,
+    );
+    const outcomes = new Map<number, Outcome>();
+    for (const { row } of deliveries) {
+      const id = made.get(String(row.id));
+      if (id !== undefined) outcomes.set(row.id, { state: 'done', remoteId: String(id) });
+    }
+    return outcomes;
+  }
+
+  async function look(deliveries: readonly Delivery[]): Promise<Map<number, Look>> {
+    const notes = await client.notesOfDeals(deliveries.map(dealIdOf));
+    return new Map(
+      deliveries.map((delivery): [number, Look] => {
+        const { marker } = payloadOf(delivery);
+        const found = (notes.get(dealIdOf(delivery)) ?? []).find((note) => note.text.includes(marker));
+        return [delivery.row.id, found ? { state: 'found', remoteId: String(found.id) } : { state: 'absent' }];
+      }),
+    );
+  }
+
+  return {
+    kind: KINDS.note,
+    batch: 50,
+    hangsOn: (payload) => (payload as NotePayload).dealKey,
+    send,
+    look,
+    judge: (error, deliveries) => blame(error, deliveries, { fields: () => [], extra: () => [] }),
+    describe: (payload) => ({ text: hide((payload as NotePayload).text) }),
+  };
+}
+
+function payloadOf(delivery: Delivery): NotePayload {
+  return delivery.row.payload as NotePayload;
+}
+
+function dealIdOf(delivery: Delivery): number {
+  return Number(delivery.ids.get(payloadOf(delivery).dealKey));
+}
