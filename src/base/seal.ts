@@ -52,7 +52,7 @@ export function sealer(secret: Secret | undefined): Sealer {
   };
 }
 
-export function isSealed(stored: string): boolean {
+function isSealed(stored: string): boolean {
   return stored.startsWith(`${PREFIX}:`);
 }
 

@@ -37,7 +37,7 @@ export type AmoCheckResult =
     };
 
 /** Known by its name where a lost answer or a new database hid its id, so that there is never a second one. */
-export const TEST_DEAL_NAME = 'sdelka: connection test';
+const TEST_DEAL_NAME = 'sdelka: connection test';
 const TEST_DEAL_FACT = 'amo_test_deal';
 
 /** The connection test: asks for the account and, with `createTestLead`, sees to one test deal. A failure is a result too, with its exit code; only a defect is thrown. */

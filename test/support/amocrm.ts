@@ -13,12 +13,12 @@ import {
 } from '../../src/systems/amocrm/tokens.ts';
 
 /** A clock that only a test moves; `sleep` moves it and lets go of the thread, so that nothing waits. */
-export interface TestClock extends Clock {
+interface TestClock extends Clock {
   advance(ms: number): void;
   slept: number[];
 }
 
-export function testClock(start = '2026-05-01T10:00:00.000Z'): TestClock {
+function testClock(start = '2026-05-01T10:00:00.000Z'): TestClock {
   let now = new Date(start).getTime();
   const slept: number[] = [];
   return {

@@ -19,7 +19,7 @@ function lenientList<T extends z.ZodType>(item: T) {
 }
 
 /** One value of a custom field, as read: `value` is text, number, boolean or, for some types, an object. */
-export interface FieldValue {
+interface FieldValue {
   value: unknown;
   enumId?: number;
   enumCode?: string;
@@ -36,7 +36,7 @@ const fieldValue = z
   );
 
 /** A filled custom field of a deal, contact, company or catalog element. */
-export interface FilledField {
+interface FilledField {
   fieldId: number;
   code?: string;
   type?: string;

@@ -6,7 +6,7 @@ import type { Secret } from '../../base/secret.ts';
 import { timesOfJwt } from './jwt.ts';
 
 /** A pair as it is stored; the tokens may be sealed texts. Times are ISO-8601 UTC with milliseconds. */
-export interface StoredPair {
+interface StoredPair {
   accessToken: string;
   refreshToken: string;
   issuedAt: string;
@@ -14,7 +14,7 @@ export interface StoredPair {
 }
 
 /** Where the pair lives between runs; `state/` fills this port. */
-export interface TokenStore {
+interface TokenStore {
   /** Read anew each time: another process may have renewed the pair. */
   read(): Promise<StoredPair | undefined>;
   /** Keeps the pair and the hashes in one transaction that is durable when this ends; forgets the attempt. */

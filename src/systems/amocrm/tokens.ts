@@ -15,7 +15,7 @@ import {
 import { type Pair, pairVault, type VaultOptions } from './token-vault.ts';
 
 /** A lock that ends with its holder; `Database.lock` fits it. Undefined: not had within `waitMs`. */
-export type TakeLock = (name: string, options: { waitMs: number }) => Promise<{ release(): Promise<void> } | undefined>;
+type TakeLock = (name: string, options: { waitMs: number }) => Promise<{ release(): Promise<void> } | undefined>;
 
 export interface AmoAuthorizationOptions extends VaultOptions {
   lock: TakeLock;
@@ -28,7 +28,7 @@ export interface AmoAuthorizationOptions extends VaultOptions {
 }
 
 /** What access rests on and how long it holds. `expiresAt` is unknown for a long-lived token that cannot be read. */
-export interface TokenLife {
+interface TokenLife {
   kind: 'pair' | 'long-lived';
   expiresAt: Date | undefined;
   /** Rounded down to a tenth; below 0 = over. */
