@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import packageFile from '../../package.json' with { type: 'json' };
+import type { AmoParts } from '../commands/amo-parts.ts';
 import type { CommandContext } from '../commands/define.ts';
+import { USER_AGENT } from '../commands/user-agent.ts';
 import { parseLookback } from '../config/lookback.ts';
 import { loadMapping } from '../config/mapping.ts';
 import { type AnyGroup, type CoreSettings, coreSettings, readSettings } from '../config/settings.ts';
@@ -14,7 +15,6 @@ import { requireSchema } from '../state/migrate.ts';
 import { type AmoSettings, amoSettings } from '../systems/amocrm/settings.ts';
 import { kaspiClient, kaspiHeaders } from '../systems/kaspi/client.ts';
 import { type KaspiSettings, kaspiSettings } from '../systems/kaspi/settings.ts';
-import type { AmoParts } from './amocrm.ts';
 
 const TIMEOUT_MS = 15_000;
 /** Nobody documents Kaspi's limit; live users pace themselves from 6 to 50 a second (fact sheet, section 1). */
@@ -38,9 +38,6 @@ export interface Wired {
   options: RunOptions<unknown, unknown, unknown>;
   close(): Promise<void>;
 }
-
-/** Where this program says who it is: Kaspi drops requests with a library's default name. */
-export const USER_AGENT = `sdelka/${packageFile.version} (+cron integration)`;
 
 /** What tests replace to cut a run short at a chosen step; the program itself never does. */
 export interface Seams {
@@ -66,7 +63,7 @@ export async function wireJob(
   const core = seams.httpCore({ clock, signal, userAgent: USER_AGENT, log });
   try {
     await requireSchema(database);
-    const amo = lazyAmo({ settings, database, core, clock, log, dryRun: globals.dryRun });
+    const amo = lazyAmo({ settings, database, core, clock, log, signal, dryRun: globals.dryRun });
     const definition = job as unknown as JobDefinition<unknown, unknown, unknown>;
     const pass: PassOptions<unknown, unknown, unknown> = {
       job: definition,
@@ -113,13 +110,13 @@ async function close(core: HttpCore, database: Database): Promise<void> {
   await database.close();
 }
 
-type AmoWiring = Parameters<typeof import('./amocrm.ts')['amoParts']>[0];
+type AmoWiring = Parameters<typeof import('../commands/amo-parts.ts')['amoParts']>[0];
 
 /** An idle pass needs nothing of amoCRM, so nothing of it is loaded until the outbox holds work. */
 function lazyAmo(wiring: AmoWiring): () => Promise<AmoParts> {
   let parts: Promise<AmoParts> | undefined;
   return () => {
-    parts ??= import('./amocrm.ts').then(({ amoParts }) => amoParts(wiring));
+    parts ??= import('../commands/amo-parts.ts').then(({ amoParts }) => amoParts(wiring));
     return parts;
   };
 }

@@ -23,6 +23,26 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./crontab.ts')).crontabCommand,
   },
   {
+    name: 'amo:auth',
+    summary: 'Exchanges an authorization code; without one, prints the address to open',
+    load: async () => (await import('./amo.ts')).amoAuthCommand,
+  },
+  {
+    name: 'amo:check',
+    summary: 'The connection test',
+    load: async () => (await import('./amo.ts')).amoCheckCommand,
+  },
+  {
+    name: 'amo:account',
+    summary: 'Pipelines, stages, users, fields, catalogs with their ids',
+    load: async () => (await import('./amo.ts')).amoAccountCommand,
+  },
+  {
+    name: 'amo:index',
+    summary: 'Fills the index of contacts and companies, with progress',
+    load: async () => (await import('./amo.ts')).amoIndexCommand,
+  },
+  {
     name: 'sandbox',
     summary: 'Local stand-ins of every remote system; prints the env file that points sdelka at them',
     load: async () => (await import('./sandbox.ts')).sandboxCommand,

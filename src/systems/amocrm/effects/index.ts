@@ -6,22 +6,21 @@ import { dealHandler } from './deal.ts';
 import { goodHandler } from './good.ts';
 import { goodLinkHandler } from './good-link.ts';
 import { noteHandler } from './note.ts';
-import { peopleIndex } from './people-index.ts';
+import type { PeopleIndex } from './people-index.ts';
 
 export interface AmoEffectOptions {
   client: AmocrmClient;
   memory: AmoMemory;
+  index: PeopleIndex;
   /** For phones stored without a country code. */
   country: string;
-  now: () => Date;
   /** Masks phones and e-mails in what a plan shows. */
   hide: (text: string) => string;
 }
 
 /** The writes that amoCRM takes, in the order in which one needs the other. */
 export function amoEffects(options: AmoEffectOptions): EffectHandler[] {
-  const { client, memory, country, hide } = options;
-  const index = peopleIndex(options);
+  const { client, memory, index, country, hide } = options;
   return [
     contactHandler({ client, memory, index, country, hide }),
     goodHandler({ client, memory }),

@@ -30,10 +30,12 @@ export interface PeopleIndexOptions {
   /** ISO 3166-1 alpha-2: for numbers stored without a country code. */
   country: string;
   now: () => Date;
+  /** Ends a fill between two pages; it goes on there the next time. */
+  signal: AbortSignal;
 }
 
 /** Phones and e-mails of an account's contacts and companies, kept by pages of what changed. */
-export function peopleIndex({ client, memory, country, now }: PeopleIndexOptions) {
+export function peopleIndex({ client, memory, country, now, signal }: PeopleIndexOptions) {
   const synced = new Set<IndexedEntity>();
   const list = (entity: IndexedEntity) => (entity === 'contacts' ? client.listContacts : client.listCompanies);
   const factKey = (entity: IndexedEntity) => `amo_index:${entity}`;
@@ -94,12 +96,11 @@ export function peopleIndex({ client, memory, country, now }: PeopleIndexOptions
     const startedAt = Math.floor(now().getTime() / 1000);
     let current = full ? { complete: false, page: 1, startedAt, syncedAt: 0 } : await state(entity);
     if (current.complete) await syncChanges(entity, current);
-    while (!current.complete) {
+    while (!current.complete && !signal.aborted) {
       current = await fillPage(entity, current);
       const people = (current.page - 1) * PAGE;
       report({ entity, pages: current.page - 1, people, complete: current.complete });
     }
-    report({ entity, pages: current.page - 1, people: (current.page - 1) * PAGE, complete: true });
   }
 
   /**

@@ -13,6 +13,7 @@ import { sharedGate } from '../state/gate.ts';
 import { tokenStore } from '../state/tokens.ts';
 import { type AmocrmClient, amocrmClient } from '../systems/amocrm/client.ts';
 import { amoEffects } from '../systems/amocrm/effects/index.ts';
+import { type PeopleIndex, peopleIndex } from '../systems/amocrm/effects/people-index.ts';
 import type { AmoMemory } from '../systems/amocrm/memory.ts';
 import { type AmoSettings, amoBaseUrl } from '../systems/amocrm/settings.ts';
 import { type AmoAuthorization, amoAuthorization } from '../systems/amocrm/tokens.ts';
@@ -26,6 +27,7 @@ export interface AmoParts {
   memory: AmoMemory;
   /** Refuses a database that served another account; asks at most once a day. */
   bind(): Promise<void>;
+  index: PeopleIndex;
   effects(): EffectHandler[];
 }
 
@@ -35,11 +37,12 @@ export interface AmoOptions {
   core: HttpCore;
   clock: Clock;
   log: Logger;
+  signal: AbortSignal;
   dryRun: boolean;
 }
 
 /** amoCRM put together: token store, shared budget, client, effects. Loaded only where amoCRM is needed. */
-export function amoParts({ settings, database, core, clock, log, dryRun }: AmoOptions): AmoParts {
+export function amoParts({ settings, database, core, clock, log, signal, dryRun }: AmoOptions): AmoParts {
   const baseUrl = amoBaseUrl(settings);
   const common = {
     system: 'amocrm',
@@ -64,6 +67,8 @@ export function amoParts({ settings, database, core, clock, log, dryRun }: AmoOp
   const client = amocrmClient(http);
   const durable = amoMemory(database, clock);
   const memory: AmoMemory = dryRun ? overlayMemory(durable) : durable;
+  const country = settings.DEFAULT_COUNTRY;
+  const index = peopleIndex({ client, memory, country, now: () => clock.now(), signal });
   const place = createHash('sha256').update(baseUrl).digest('hex').slice(0, 12);
   return {
     client,
@@ -77,7 +82,7 @@ export function amoParts({ settings, database, core, clock, log, dryRun }: AmoOp
       );
       if (!dryRun) await database.transaction((tx) => bindAccount(tx, 'amocrm', String(account), clock.now()));
     },
-    effects: () =>
-      amoEffects({ client, memory, country: settings.DEFAULT_COUNTRY, now: () => clock.now(), hide: cleanText }),
+    index,
+    effects: () => amoEffects({ client, memory, index, country, hide: cleanText }),
   };
 }
