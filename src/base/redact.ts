@@ -34,14 +34,21 @@ export function registerSecret(value: string): void {
 
 function formsOf(value: string): string[] {
   const base64 = Buffer.from(value).toString('base64');
-  return [
-    value,
-    base64,
-    base64.replace(/=+$/, ''),
-    Buffer.from(value).toString('base64url'),
-    encodeURIComponent(value),
-    JSON.stringify(value).slice(1, -1),
-  ].filter((form) => form.length >= SHORTEST_SECRET);
+  const encoded = [base64, ...embeddedBase64(value)].flatMap((text) => [
+    text,
+    text.replaceAll('+', '-').replaceAll('/', '_'),
+  ]);
+  return [value, encodeURIComponent(value), JSON.stringify(value).slice(1, -1), ...encoded].filter(
+    (form) => form.length >= SHORTEST_SECRET,
+  );
+}
+
+/** What base64 makes of the value inside a longer text, such as `user:password` of basic authentication: three alignments. */
+function embeddedBase64(value: string): string[] {
+  return [0, 1, 2].map((before) => {
+    const bytes = Buffer.concat([Buffer.alloc(before), Buffer.from(value)]);
+    return bytes.toString('base64').slice(Math.ceil((before * 8) / 6), Math.floor((bytes.length * 8) / 6));
+  });
 }
 
 /** The text without known secrets, with phones and e-mails masked, cut at 4096 characters. */
