@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { Socket } from 'node:net';
 import {
   type CompiledQuery,
   type DatabaseConnection,
@@ -48,6 +49,24 @@ function configFor(url: string, applicationName: string): ClientConfig {
     keepAlive: true,
     types: postgresTypes,
   };
+}
+
+/**
+ * The sockets that pg opens, so that they can be destroyed where connecting fails: pg leaves some half open (asked for a password that it
+ * does not have), and such a one keeps the process alive until the server gives up, a minute later.
+ */
+function socketKeeper() {
+  const sockets = new Set<Socket>();
+  const stream = () => {
+    const socket = new Socket();
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+    return socket;
+  };
+  const destroy = () => {
+    for (const socket of sockets) socket.destroy();
+  };
+  return { stream, destroy };
 }
 
 /** Where the address points, by pg's own reading of it (environment defaults included). */
@@ -168,14 +187,16 @@ export function lockNumber(name: string): string {
 
 // Only those that the server knows are set (transaction_timeout came with version 17). The time-outs would end a lock that is
 // idle by nature. The keepalives let the server notice in two minutes, not two hours, that the holder's host is gone.
-const LOCK_SETTINGS = `
+const LOCK_BEGIN = `
+  BEGIN;
   SELECT set_config(s.name, v.value, true)
   FROM (VALUES ('idle_in_transaction_session_timeout', '0'), ('transaction_timeout', '0'),
     ('tcp_keepalives_idle', '60'), ('tcp_keepalives_interval', '10'), ('tcp_keepalives_count', '6')) AS v (name, value)
   JOIN pg_settings s ON s.name = v.name`;
 
 async function connect(config: ClientConfig, place: PostgresPlace, onLost: () => void): Promise<Client> {
-  const client = new Client(config);
+  const { stream, destroy } = socketKeeper();
+  const client = new Client({ ...config, stream });
   // Without a listener the loss of an idle connection would end the process.
   client.on('error', onLost);
   client.on('end', onLost);
@@ -183,6 +204,7 @@ async function connect(config: ClientConfig, place: PostgresPlace, onLost: () =>
     await client.connect();
     return client;
   } catch (error) {
+    destroy();
     throw translatePostgresError(error, place);
   }
 }
@@ -228,8 +250,7 @@ async function takeLock(
     lost = true;
   });
   try {
-    await client.query('BEGIN');
-    await client.query(LOCK_SETTINGS);
+    await client.query(LOCK_BEGIN);
     const had = await pollForLock(async () => {
       const { rows } = await client.query<{ had: boolean }>('SELECT pg_try_advisory_xact_lock($1::bigint) AS had', [
         lockNumber(name),
@@ -258,10 +279,13 @@ async function runScript(url: string, place: PostgresPlace, sql: string): Promis
   }
 }
 
-function openPool(url: string): Pool {
-  const pool = new Pool({ ...configFor(url, 'sdelka'), max: MAX_CONNECTIONS, query_timeout: QUERY_TIMEOUT_MS });
-  // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
+function openPool(url: string, stream: () => Socket): Pool {
+  const config = { ...configFor(url, 'sdelka'), stream };
+  const pool = new Pool({ ...config, max: MAX_CONNECTIONS, query_timeout: QUERY_TIMEOUT_MS });
+  // Without listeners the loss of a connection would end the process: the pool tells of idle ones and replaces them, those in
+  // use tell of themselves, between statements too; the next statement fails then.
   pool.on('error', () => undefined);
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }
 
@@ -280,11 +304,13 @@ function kyselyOver(driver: Driver): Kysely<Tables> {
 export async function openPostgres(options: PostgresOptions): Promise<Database> {
   const { url, readOnly } = options;
   const place = placeOf(options);
-  const pool = openPool(url);
+  const { stream, destroy } = socketKeeper();
+  const pool = openPool(url, stream);
   const driver = new PostgresDriver(pool, place);
   try {
     await driver.releaseConnection(await driver.acquireConnection());
   } catch (error) {
+    destroy();
     await pool.end();
     throw error;
   }
