@@ -17,6 +17,7 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('../..', import.meta.url));
+const DAY_MS = 86_400_000;
 const builds = join(root, 'node_modules', '.cache', 'sdelka-test');
 
 /** How a run of the built program ended. */
@@ -105,9 +106,19 @@ async function build(): Promise<string> {
   if (existsSync(folder)) {
     return folder;
   }
+  dropOldBuilds();
   const draft = outline(`${folder}.${process.pid}`);
   await run(process.execPath, [join(draft, 'scripts', 'build.mjs')], { cwd: draft });
   return publish(draft, folder);
+}
+
+function dropOldBuilds(): void {
+  for (const name of existsSync(builds) ? readdirSync(builds) : []) {
+    const path = join(builds, name);
+    if ((statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Number.POSITIVE_INFINITY) < Date.now() - DAY_MS) {
+      rmSync(path, { recursive: true, force: true });
+    }
+  }
 }
 
 function outline(folder: string): string {
