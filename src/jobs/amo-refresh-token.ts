@@ -7,7 +7,7 @@ export const amoRefreshToken = defineJob({
   summary: 'The OAuth pair renewed where it is due',
   systems: ['amocrm'],
   overlapMs: 0,
-  sliceMs: 1,
+  sliceMs: 86_400_000,
   run: async ({ clients, log, counts }: JobContext<{ amoAuthorization: AmoAuthorization }, unknown, unknown>) => {
     const outcome = await refreshTokens(clients.amoAuthorization);
     if (outcome.renewed) counts.updated += 1;

@@ -157,7 +157,6 @@ export async function jobContext<C, S, M>(
     windowStart,
     now,
   });
-  const slices = slicesOf(range, job.sliceMs);
   return {
     clients,
     settings,
@@ -169,7 +168,8 @@ export async function jobContext<C, S, M>(
     tables,
     adopting,
     counts,
-    eachPage: (reading) => readAll(reading, { job: job.name, slices, sink, counts, signal, log }),
+    eachPage: (reading) =>
+      readAll(reading, { job: job.name, slices: slicesOf(range, job.sliceMs), sink, counts, signal, log }),
   };
 }
 

@@ -13,6 +13,8 @@ interface FillState {
   complete: boolean;
   /** The next page of the first fill. */
   page: number;
+  /** Read by the fill so far. */
+  people: number;
   startedAt: number;
   syncedAt: number;
 }
@@ -43,7 +45,7 @@ export function peopleIndex({ client, memory, country, now, signal }: PeopleInde
   async function state(entity: IndexedEntity): Promise<FillState> {
     const text = await memory.fact(factKey(entity));
     if (text !== undefined) return JSON.parse(text) as FillState;
-    return { complete: false, page: 1, startedAt: Math.floor(now().getTime() / 1000), syncedAt: 0 };
+    return { complete: false, page: 1, people: 0, startedAt: Math.floor(now().getTime() / 1000), syncedAt: 0 };
   }
 
   const save = (entity: IndexedEntity, fill: FillState) => memory.setFact(factKey(entity), JSON.stringify(fill));
@@ -57,7 +59,8 @@ export function peopleIndex({ client, memory, country, now, signal }: PeopleInde
     const page = await list(entity)({ page: fill.page, limit: PAGE, order: { by: 'id', direction: 'asc' } });
     await memory.index.put(entity, page.rows.filter((row) => !row.isDeleted).map(indexed));
     const complete = page.rows.length < PAGE;
-    const next = { ...fill, page: fill.page + 1, complete, syncedAt: complete ? fill.startedAt : 0 };
+    const people = fill.people + page.rows.length;
+    const next = { ...fill, page: fill.page + 1, people, complete, syncedAt: complete ? fill.startedAt : 0 };
     await save(entity, next);
     return next;
   }
@@ -94,12 +97,14 @@ export function peopleIndex({ client, memory, country, now, signal }: PeopleInde
   /** Fills the index to the end, from where an earlier fill stopped. */
   async function fill(entity: IndexedEntity, full: boolean, report: (progress: IndexProgress) => void): Promise<void> {
     const startedAt = Math.floor(now().getTime() / 1000);
-    let current = full ? { complete: false, page: 1, startedAt, syncedAt: 0 } : await state(entity);
-    if (current.complete) await syncChanges(entity, current);
+    let current = full ? { complete: false, page: 1, people: 0, startedAt, syncedAt: 0 } : await state(entity);
+    if (current.complete) {
+      await syncChanges(entity, current);
+      report({ entity, pages: current.page - 1, people: current.people, complete: true });
+    }
     while (!current.complete && !signal.aborted) {
       current = await fillPage(entity, current);
-      const people = (current.page - 1) * PAGE;
-      report({ entity, pages: current.page - 1, people, complete: current.complete });
+      report({ entity, pages: current.page - 1, people: current.people, complete: current.complete });
     }
   }
 
