@@ -16,6 +16,29 @@ export interface Effect {
   /** Keys of effects whose remote ids this one needs. */
   needs: readonly string[];
   payload: Json;
+  /** An update's place in the history of its link; creates have none. */
+  revises?: Revision;
+}
+
+/** An update is known by (link, revision): price 100 → 90 → 100 is three changes, so its value cannot be its key. */
+export interface Revision {
+  link: string;
+  revision: number;
+  /** What is asked for from then on; kept with the link. */
+  planned: Json;
+}
+
+/** What the links know of a thing at a target. */
+export interface LinkState {
+  key: string;
+  remoteId: string;
+  /** What was last written there, as far as is known. */
+  applied: Json;
+  /** What was last asked for. */
+  planned: Json;
+  revision: number;
+  /** The key of an older update that is on its way and can no longer be replaced. */
+  underWay?: string;
 }
 
 /** What a record asks for. `problem` keeps the record among the failed ones although its effects go out. */

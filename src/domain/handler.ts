@@ -16,6 +16,14 @@ export interface Found {
   remoteId: string;
   applied?: Json;
   links?: readonly Link[];
+  reports?: readonly Report[];
+}
+
+/** What people should know of an effect that was done otherwise than asked: opened as an alert, once for a subject. */
+export interface Report {
+  kind: string;
+  subject: string;
+  message: string;
 }
 
 export type Outcome =

@@ -9,6 +9,12 @@ export const jobs: readonly JobEntry[] = [
     load: async () => (await import('./kaspi-poll.ts')).kaspiPoll,
   },
   {
+    name: 'kaspi:reconcile',
+    summary: 'Kaspi orders of the window: missed ones created, changed ones updated in amoCRM',
+    every: 'KASPI_RECONCILE_EVERY',
+    load: async () => (await import('./kaspi-reconcile.ts')).kaspiReconcile,
+  },
+  {
     name: 'amo:refresh-token',
     summary: 'The OAuth pair renewed where it is due',
     every: 'AMO_REFRESH_TOKEN_EVERY',

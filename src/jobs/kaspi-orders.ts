@@ -1,22 +1,31 @@
 import { AppError } from '../base/errors.ts';
 import type { Mapping } from '../config/mapping.ts';
 import type { CoreSettings } from '../config/settings.ts';
-import type { Plan } from '../domain/effect.ts';
+import type { LinkState, Plan } from '../domain/effect.ts';
 import type { OrderHead } from '../domain/order.ts';
 import type { JobContext } from '../runner/job.ts';
 import type { Reading } from '../runner/reading.ts';
+import type { Change } from '../runner/sink.ts';
 import { keys } from '../systems/amocrm/effects/payloads.ts';
 import type { AmoSettings } from '../systems/amocrm/settings.ts';
 import type { EntryOffer, KaspiClient } from '../systems/kaspi/client.ts';
 import { headOf } from '../systems/kaspi/head.ts';
 import type { OrderItem } from '../systems/kaspi/schema.ts';
 import type { KaspiSettings } from '../systems/kaspi/settings.ts';
-import { ORDER_RECORD } from './kaspi-plan.ts';
+import type { OrderPlanOptions } from './kaspi-plan.ts';
 
 export type KaspiJobContext = JobContext<{ kaspi: KaspiClient }, CoreSettings & KaspiSettings & AmoSettings, Mapping>;
 
+export interface OrderReadingOptions {
+  /** Whether known orders are compared with what amoCRM was given. */
+  keepUpToDate: boolean;
+}
+
+/** What `failed` and `explain` call an order. */
+export const ORDER_RECORD = 'kaspi-order';
+
 /** Kaspi's orders of a slice, and what amoCRM shall hold of each new one. */
-export function orderReading(context: KaspiJobContext): Reading<OrderItem> {
+export function orderReading(context: KaspiJobContext, { keepUpToDate }: OrderReadingOptions): Reading<OrderItem> {
   const { clients, settings, tables, now } = context;
   const allowed: readonly string[] = settings.KASPI_ALLOWED_STATES;
   return {
@@ -29,6 +38,7 @@ export function orderReading(context: KaspiJobContext): Reading<OrderItem> {
     knownBy: (code) => keys.deal({ system: 'kaspi', id: code }),
     wanted: (item) => allowed.includes(headOf(item.wire).state),
     plan: (item) => planItem(item, context),
+    ...(keepUpToDate ? { change: (item: OrderItem, link: LinkState) => changeOf(item, link, context) } : {}),
     keep: (tx, items) => tables.kaspiOrders.save(tx, items.flatMap(readableHead), now),
   };
 }
@@ -56,8 +66,19 @@ async function planItem(item: OrderItem, context: KaspiJobContext): Promise<Plan
     const offer = await kaspi.skuOfEntry(entryId);
     if (offer !== undefined) offers.set(entryId, offer);
   }
-  const { settings, mapping, adopting } = context;
-  return planOrder(orderFromKaspi(item.wire, entries, offers), {
+  return planOrder(orderFromKaspi(item.wire, entries, offers), planOptions(context));
+}
+
+async function changeOf(item: OrderItem, link: LinkState, context: KaspiJobContext): Promise<Change | undefined> {
+  const [{ orderFromKaspi }, { planOrderChange }] = await Promise.all([
+    import('../systems/kaspi/convert.ts'),
+    import('./kaspi-plan.ts'),
+  ]);
+  return planOrderChange(orderFromKaspi(item.wire, item.entries ?? []), link, planOptions(context));
+}
+
+function planOptions({ settings, mapping, adopting }: KaspiJobContext): OrderPlanOptions {
+  return {
     mapping,
     pipelineId: settings.AMO_PIPELINE_ID,
     statusId: settings.AMO_STATUS_ID,
@@ -66,5 +87,5 @@ async function planItem(item: OrderItem, context: KaspiJobContext): Promise<Plan
     locale: settings.LOCALE,
     zone: settings.TIMEZONE,
     backfill: adopting,
-  });
+  };
 }

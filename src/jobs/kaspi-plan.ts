@@ -1,18 +1,23 @@
 import type { AmoMapping } from '../config/mapping-amo.ts';
 import type { KaspiMapping, KaspiStageRow, OrderConditions } from '../config/mapping-kaspi.ts';
-import type { Effect, Plan } from '../domain/effect.ts';
+import type { Effect, LinkState, Plan } from '../domain/effect.ts';
 import { goodsOf, type Order, orderFacts } from '../domain/order.ts';
 import { goodsNote, type OrderTextLocale, orderValues } from '../domain/order-text.ts';
 import { renderTemplate } from '../domain/template.ts';
+import type { Change } from '../runner/sink.ts';
 import {
   contactEffect,
   type DealPayload,
+  type DealState,
   dealEffect,
+  dealUpdateEffect,
   goodEffect,
   goodLinkEffect,
   keys,
   noteEffect,
 } from '../systems/amocrm/effects/payloads.ts';
+
+import { ORDER_RECORD } from './kaspi-orders.ts';
 
 /** What planning an order needs beside the order. */
 export interface OrderPlanOptions {
@@ -27,8 +32,6 @@ export interface OrderPlanOptions {
   /** A first back-fill: its notes must not set off automations. */
   backfill: boolean;
 }
-
-export const ORDER_RECORD = 'kaspi-order';
 
 /** Kaspi's order as amoCRM shall hold it: contact, goods, deal, their links, a note. Pure; the keys name the order, never its state. */
 export function planOrder(order: Order, options: OrderPlanOptions): Plan {
@@ -63,6 +66,47 @@ export function planOrder(order: Order, options: OrderPlanOptions): Plan {
     effects.push(noteEffect(source, record, 'goods', text, options.backfill));
   }
   return problem === undefined ? { record, effects } : { record, effects, problem };
+}
+
+/**
+ * What has to change in a deal that stands. Compared with what was last asked for, not with what amoCRM shows: that is
+ * read right before the change is sent. Undefined: nothing new.
+ */
+export function planOrderChange(order: Order, link: LinkState, options: OrderPlanOptions): Change | undefined {
+  const source = { system: 'kaspi', id: order.code };
+  const record = { kind: ORDER_RECORD, key: order.code };
+  const to = stateOf(dealOf(order, options));
+  const planned = link.planned as DealState | null;
+  if (planned === null || sameState(planned, to)) return undefined;
+  const revision = link.revision + 1;
+  const applied = link.applied as DealState;
+  const revises = { link: link.key, revision, planned: JSON.parse(JSON.stringify(to)) };
+  // The change before was never begun and is superseded; nothing is left of either.
+  if (link.underWay === undefined && sameState(applied, to)) return { revises, effect: undefined };
+  const ours = link.underWay === undefined ? [applied] : [applied, planned];
+  const { stages, neverBack } = options.mapping.kaspi;
+  const afterFinal = stageRow(order, stages)?.afterFinal ?? false;
+  return {
+    revises,
+    effect: dealUpdateEffect(source, record, revision, { to, ours, neverBack, afterFinal }, link.underWay),
+  };
+}
+
+function stateOf({ price, pipelineId, statusId, lossReasonId, tags, fields }: DealPayload): DealState {
+  return {
+    price,
+    tags,
+    fields,
+    ...(pipelineId === undefined ? {} : { pipelineId }),
+    ...(statusId === undefined ? {} : { statusId }),
+    ...(lossReasonId === undefined ? {} : { lossReasonId }),
+  };
+}
+
+function sameState(a: DealState, b: DealState): boolean {
+  const text = ({ price, pipelineId, statusId, tags, fields }: DealState) =>
+    JSON.stringify([price, pipelineId ?? null, statusId ?? null, [...tags].sort(), Object.entries(fields).sort()]);
+  return text(a) === text(b);
 }
 
 const PHONE_REMARK: Record<OrderTextLocale, string> = {

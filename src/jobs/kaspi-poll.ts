@@ -10,5 +10,5 @@ export const kaspiPoll = defineJob({
   // Above the minutes that an order may take to show in Kaspi's list, and any difference of clocks.
   overlapMs: 10 * 60_000,
   sliceMs: SLICE_MS,
-  run: (context: KaspiJobContext) => context.eachPage(orderReading(context)),
+  run: (context: KaspiJobContext) => context.eachPage(orderReading(context, { keepUpToDate: false })),
 });

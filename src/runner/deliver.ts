@@ -445,6 +445,10 @@ class Deliverer {
       this.now,
     );
     if (row.attempts > 0) await forgetFailed(tx, row.record);
+    for (const { kind, subject, message } of found.reports ?? []) {
+      if (await openAlert(tx, kind, subject, message, this.now))
+        this.o.log.warn({ kind, subject }, 'a difference is reported');
+    }
     if (byUs) {
       this.made.add(row.key);
       if (handler.counts) this.o.counts[handler.counts] += 1;

@@ -1,3 +1,4 @@
+import { cleanValue } from '../base/redact.ts';
 import type { Json } from '../base/schema.ts';
 import type { Effect, RecordRef } from '../domain/effect.ts';
 import type { Delivery, EffectHandler, Found } from '../domain/handler.ts';
@@ -75,7 +76,8 @@ async function settle(
         record: effect.record,
         key: effect.key,
         ...(remoteId === undefined ? {} : { remoteId }),
-        fields: handler.describe(effect.payload),
+        // A template of the mapping may put a phone into a name, a tag or any field.
+        fields: cleanValue(handler.describe(effect.payload)) as Record<string, Json>,
       });
     }
   }

@@ -1,11 +1,11 @@
 import { AppError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { RemoteError } from '../base/remote-error.ts';
-import type { Plan, RecordRef } from '../domain/effect.ts';
+import type { LinkState, Plan, RecordRef } from '../domain/effect.ts';
 import type { Range } from '../domain/range.ts';
 import type { Tx } from '../state/database.ts';
 import type { Counts } from './deliver.ts';
-import type { Sink } from './sink.ts';
+import type { Change, Sink } from './sink.ts';
 
 /** How a job reads its source and what it makes of a record. */
 export interface Reading<R> {
@@ -22,6 +22,8 @@ export interface Reading<R> {
   wanted(record: R): boolean;
   /** May read from the source; throws `AppError` where the record cannot be planned. */
   plan(record: R): Promise<Plan>;
+  /** For jobs that keep known records up to date: what has to change at the target, of a record whose create is done. */
+  change?(record: R, link: LinkState): Promise<Change | undefined>;
   /** Stores what the job's own table shows of the records, in the page's transaction. Returns how many rows changed. */
   keep(tx: Tx, records: readonly R[]): Promise<number>;
 }
@@ -66,17 +68,27 @@ async function readPage<R>(
   for (const record of records) seen.add(reading.keyOf(record));
   counts.fetched += records.length;
   const known = await sink.known(records.map((record) => reading.knownBy(reading.keyOf(record))));
+  const links = reading.change
+    ? await sink.links(records.map((record) => reading.knownBy(reading.keyOf(record))))
+    : new Map<string, LinkState>();
   const plans: Plan[] = [];
+  const changes: Change[] = [];
   const problems: { record: RecordRef; reason: string }[] = [];
   const kept: R[] = [];
   for (const record of records) {
     const key = reading.keyOf(record);
     const isKnown = known.has(reading.knownBy(key));
+    const link = links.get(reading.knownBy(key));
     const mayPlan = failed.get(key) ?? !isKnown;
-    const outcome = mayPlan ? await planOne(reading, record, key) : 'skip';
+    const outcome = mayPlan || link ? await planOne(reading, record, key, mayPlan ? undefined : link) : 'skip';
     if (outcome === 'skip') {
       counts.skipped += 1;
       if (isKnown) kept.push(record);
+      continue;
+    }
+    if ('revises' in outcome) {
+      changes.push(outcome);
+      kept.push(record);
       continue;
     }
     if ('reason' in outcome) {
@@ -91,7 +103,7 @@ async function readPage<R>(
   for (const { record, reason } of problems) {
     options.log.warn({ kind: record.kind, record: record.key, reason }, 'a record has a fault; it is kept');
   }
-  await sink.store({ plans, problems, cursor, keep: (tx) => reading.keep(tx, kept), kept: kept.length });
+  await sink.store({ plans, changes, problems, cursor, keep: (tx) => reading.keep(tx, kept), kept: kept.length });
 }
 
 /** A transient failure ends the reading, for it would strike the next record as well; anything else is this record's own. */
@@ -99,8 +111,10 @@ async function planOne<R>(
   reading: Reading<R>,
   record: R,
   key: string,
-): Promise<Plan | { record: RecordRef; reason: string } | 'skip'> {
+  link: LinkState | undefined,
+): Promise<Plan | Change | { record: RecordRef; reason: string } | 'skip'> {
   try {
+    if (link) return (await reading.change?.(record, link)) ?? 'skip';
     if (!reading.wanted(record)) return 'skip';
     return await reading.plan(record);
   } catch (error) {
@@ -122,7 +136,14 @@ async function readAgain<R>(
     const record = await reading.again(key);
     if (record === undefined) {
       const gone = { record: { kind: reading.recordKind, key }, reason: 'the source does not have it any more' };
-      await options.sink.store({ plans: [], problems: [gone], cursor: undefined, keep: async () => 0, kept: 0 });
+      await options.sink.store({
+        plans: [],
+        changes: [],
+        problems: [gone],
+        cursor: undefined,
+        keep: async () => 0,
+        kept: 0,
+      });
       continue;
     }
     await readPage(reading, options, [record], new Map([[key, true]]), seen, undefined);

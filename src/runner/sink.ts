@@ -1,12 +1,15 @@
-import type { Effect, Plan, RecordRef } from '../domain/effect.ts';
+import type { Effect, LinkState, Plan, RecordRef, Revision } from '../domain/effect.ts';
 import type { Database, Tx } from '../state/database.ts';
 import { failedKeys, forgetFailed, keepFailed } from '../state/failed-records.ts';
+import { linkStates, takeRevision } from '../state/links.ts';
 import { advanceCursor } from '../state/meta.ts';
 import { knownKeys, storeEffects } from '../state/outbox.ts';
 
 /** What came of one page of records. */
 export interface PageResult {
   plans: readonly Plan[];
+  /** Changes of things that stand at the target already; `effect` undefined: only what was asked for has changed back. */
+  changes: readonly Change[];
   problems: readonly { record: RecordRef; reason: string }[];
   /** The slice is finished: the cursor moves here, in the same transaction. */
   cursor: Date | undefined;
@@ -14,9 +17,16 @@ export interface PageResult {
   kept: number;
 }
 
+/** An update of a linked thing, or the mere withdrawal of one that was not begun. */
+export interface Change {
+  revises: Revision;
+  effect: Effect | undefined;
+}
+
 /** Where plans go: into the outbox, or, in a dry run, to the operator's eyes. */
 export interface Sink {
   known(keys: readonly string[]): Promise<ReadonlySet<string>>;
+  links(keys: readonly string[]): Promise<ReadonlyMap<string, LinkState>>;
   failedKeys(recordKind: string): Promise<ReadonlyMap<string, boolean>>;
   store(result: PageResult): Promise<void>;
 }
@@ -33,14 +43,19 @@ export interface OutboxSinkOptions {
 export function outboxSink({ database, job, now, adopting }: OutboxSinkOptions): Sink {
   return {
     known: (keys) => knownKeys(database.db, keys),
+    links: (keys) => linkStates(database.db, keys),
     failedKeys: (kind) => failedKeys(database.db, job, kind, now),
-    store: async ({ plans, problems, cursor, keep, kept }) => {
-      if (plans.length + problems.length + kept === 0 && cursor === undefined) return;
+    store: async ({ plans, changes, problems, cursor, keep, kept }) => {
+      if (plans.length + changes.length + problems.length + kept === 0 && cursor === undefined) return;
       await database.transaction(async (tx) => {
         const faulty = new Set(problems.map(({ record }) => record.key));
         for (const plan of plans) {
           await storeEffects(tx, job, plan.effects, adopting, now);
           if (!faulty.has(plan.record.key)) await forgetFailed(tx, plan.record);
+        }
+        for (const { revises, effect } of changes) {
+          const taken = await takeRevision(tx, revises, now);
+          if (taken && effect) await storeEffects(tx, job, [effect], false, now);
         }
         for (const { record, reason } of problems) await keepFailed(tx, job, record, reason, now);
         await keep(tx);
@@ -65,9 +80,13 @@ export function planSink({ database, job, now }: OutboxSinkOptions): PlanSink {
     },
     problems,
     known: (keys) => knownKeys(database.db, keys),
+    links: (keys) => linkStates(database.db, keys),
     failedKeys: (kind) => failedKeys(database.db, job, kind, now),
     store: async (result) => {
-      const planned = result.plans.flatMap((plan) => plan.effects);
+      const planned = [
+        ...result.plans.flatMap((plan) => plan.effects),
+        ...result.changes.flatMap((change) => change.effect ?? []),
+      ];
       const known = await knownKeys(
         database.db,
         planned.map((effect) => effect.key),

@@ -1,4 +1,5 @@
-import type { Link } from '../domain/effect.ts';
+import type { Json } from '../base/schema.ts';
+import type { Link, LinkState, Revision } from '../domain/effect.ts';
 import type { Tx } from './database.ts';
 import { chunks } from './outbox.ts';
 
@@ -56,4 +57,57 @@ export async function newestRemoteId(tx: Tx, kind: string, boundBefore: Date): P
     .limit(1)
     .executeTakeFirst();
   return row?.remote_id;
+}
+
+/** What is known of the linked things of these keys; keys that are not bound are absent. */
+export async function linkStates(tx: Tx, keys: readonly string[]): Promise<Map<string, LinkState>> {
+  const states = new Map<string, LinkState>();
+  for (const chunk of chunks([...new Set(keys)], 400)) {
+    const rows = await tx.selectFrom('links').selectAll().where('key', 'in', chunk).execute();
+    for (const row of rows) {
+      const applied = JSON.parse(row.applied ?? 'null') as Json;
+      const planned = JSON.parse(row.planned ?? 'null') as Json;
+      states.set(row.key, { key: row.key, remoteId: row.remote_id, applied, planned, revision: row.revision });
+    }
+    const latest = rows.filter((row) => row.revision > 0).map((row) => revisionKey(row.key, row.revision));
+    if (latest.length === 0) continue;
+    const open = await tx
+      .selectFrom('outbox')
+      .select('key')
+      .where('key', 'in', latest)
+      .where('state', 'in', ['claimed', 'sending', 'doubt'])
+      .execute();
+    for (const { key } of open) {
+      const state = states.get(key.slice(0, key.lastIndexOf('#')));
+      if (state) state.underWay = key;
+    }
+  }
+  return states;
+}
+
+/** The key of an update: its link and its number, never its value. */
+export function revisionKey(link: string, revision: number): string {
+  return `${link}#${revision}`;
+}
+
+/**
+ * Takes the next revision of a link: updates not yet begun are superseded by it. False where another run has taken that
+ * revision in between. To be called in the transaction that stores the update.
+ */
+export async function takeRevision(tx: Tx, { link, revision, planned }: Revision, now: Date): Promise<boolean> {
+  const taken = await tx
+    .updateTable('links')
+    .set({ revision, planned: JSON.stringify(planned), updated_at: now.toISOString() })
+    .where('key', '=', link)
+    .where('revision', '=', revision - 1)
+    .returning('key')
+    .execute();
+  if (taken.length === 0) return false;
+  await tx
+    .updateTable('outbox')
+    .set({ state: 'superseded' })
+    .where('key', '=', revisionKey(link, revision - 1))
+    .where('state', 'in', ['pending', 'failed'])
+    .execute();
+  return true;
 }

@@ -97,8 +97,8 @@ function payloadOf(delivery: Delivery): DealPayload {
 }
 
 function asFound(id: number, payload: DealPayload): Found {
-  const { name, price, pipelineId, statusId, tags, fields } = payload;
-  const applied = JSON.parse(JSON.stringify({ name, price, pipelineId, statusId, tags, fields })) as Json;
+  const { price, pipelineId, statusId, lossReasonId, tags, fields } = payload;
+  const applied = JSON.parse(JSON.stringify({ price, pipelineId, statusId, lossReasonId, tags, fields })) as Json;
   return { remoteId: String(id), applied };
 }
 

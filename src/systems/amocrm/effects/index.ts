@@ -3,6 +3,7 @@ import type { AmocrmClient } from '../client.ts';
 import type { AmoMemory } from '../memory.ts';
 import { contactHandler } from './contact.ts';
 import { dealHandler } from './deal.ts';
+import { dealUpdateHandler } from './deal-update.ts';
 import { goodHandler } from './good.ts';
 import { goodLinkHandler } from './good-link.ts';
 import { noteHandler } from './note.ts';
@@ -27,5 +28,6 @@ export function amoEffects(options: AmoEffectOptions): EffectHandler[] {
     dealHandler({ client, memory }),
     goodLinkHandler({ client }),
     noteHandler({ client, hide }),
+    dealUpdateHandler({ client, memory }),
   ];
 }

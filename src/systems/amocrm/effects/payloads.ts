@@ -13,6 +13,7 @@ export const KINDS = {
   deal: 'amocrm.deal',
   goodLink: 'amocrm.good-link',
   note: 'amocrm.note',
+  dealUpdate: 'amocrm.deal-update',
 } as const;
 
 export const keys = {
@@ -58,6 +59,20 @@ export type DealPayload = {
   since: string;
 };
 
+/** What a deal holds that we write and keep up to date. */
+export type DealState = Pick<DealPayload, 'price' | 'pipelineId' | 'statusId' | 'lossReasonId' | 'tags' | 'fields'>;
+
+export type DealUpdatePayload = {
+  dealKey: string;
+  to: DealState;
+  /** What we may have written before: whatever else stands there now is a person's. */
+  ours: DealState[];
+  /** A stage is never moved back, nor out of 142 or 143. */
+  neverBack: boolean;
+  /** This stage may take a deal out of 142 or 143. */
+  afterFinal: boolean;
+};
+
 export type GoodPayload = { catalogId: number; sku: string; name: string; price?: number };
 
 export type GoodLinkPayload = {
@@ -83,6 +98,26 @@ export function contactEffect(source: Source, record: RecordRef, payload: Contac
 
 export function dealEffect(source: Source, record: RecordRef, payload: DealPayload): Effect {
   return { key: keys.deal(source), kind: KINDS.deal, record, needs: [payload.contactKey], payload: clean(payload) };
+}
+
+/** A change of a deal that stands; `previous` is an older change still under way, which goes first. */
+export function dealUpdateEffect(
+  source: Source,
+  record: RecordRef,
+  revision: number,
+  payload: Omit<DealUpdatePayload, 'dealKey'>,
+  previous: string | undefined,
+): Effect {
+  const dealKey = keys.deal(source);
+  const planned = clean(payload.to);
+  return {
+    key: `${dealKey}#${revision}`,
+    kind: KINDS.dealUpdate,
+    record,
+    needs: previous === undefined ? [dealKey] : [dealKey, previous],
+    payload: clean({ dealKey, ...payload }),
+    revises: { link: dealKey, revision, planned },
+  };
 }
 
 export function goodEffect(record: RecordRef, payload: GoodPayload): Effect {

@@ -1,0 +1,13 @@
+import { SLICE_MS } from '../systems/kaspi/client.ts';
+import { defineJob } from './define.ts';
+import { type KaspiJobContext, orderReading } from './kaspi-orders.ts';
+
+export const kaspiReconcile = defineJob({
+  name: 'kaspi:reconcile',
+  summary: 'Kaspi orders of the window compared with what amoCRM was given: missed ones created, changed ones updated',
+  systems: ['kaspi', 'amocrm'],
+  lookback: 'KASPI_RECONCILE_LOOKBACK',
+  overlapMs: 10 * 60_000,
+  sliceMs: SLICE_MS,
+  run: (context: KaspiJobContext) => context.eachPage(orderReading(context, { keepUpToDate: true })),
+});

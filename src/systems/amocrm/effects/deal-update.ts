@@ -1,0 +1,217 @@
+import type { Json } from '../../../base/schema.ts';
+import type { Delivery, EffectHandler, Found, Look, Outcome, Report } from '../../../domain/handler.ts';
+import type { AmocrmClient } from '../client.ts';
+import type { AmoMemory } from '../memory.ts';
+import type { Deal, Field, Pipeline } from '../schema.ts';
+import type { DealChange } from '../write.ts';
+import { blame } from './blame.ts';
+import { fieldWrites } from './field-values.ts';
+import { type DealState, type DealUpdatePayload, KINDS } from './payloads.ts';
+
+const DAY_MS = 86_400_000;
+/** Won and lost; they stand in every pipeline with these ids (API v2 documents, leads). */
+const FINAL: readonly number[] = [142, 143];
+
+export interface DealUpdateOptions {
+  client: AmocrmClient;
+  memory: AmoMemory;
+}
+
+interface Patch {
+  change: Omit<DealChange, 'id'>;
+  reports: Report[];
+}
+
+/** Changes of deals that stand: read first, so that what a person has changed is reported and not overwritten. */
+export function dealUpdateHandler({ client, memory }: DealUpdateOptions): EffectHandler {
+  const patches = new Map<number, Patch>();
+  const dealFields = () => memory.cached<Field[]>('amocrm:fields:deals', DAY_MS, () => client.listFields('deals'));
+  const pipelines = () => memory.cached<Pipeline[]>('amocrm:pipelines', DAY_MS, () => client.listPipelines());
+
+  async function known(deliveries: readonly Delivery[]): Promise<Map<number, Found>> {
+    const deals = await client.dealsByIds(deliveries.map(dealIdOf));
+    const fields = await dealFields();
+    const stages = await pipelines();
+    const settled = new Map<number, Found>();
+    for (const delivery of deliveries) {
+      const deal = deals.get(dealIdOf(delivery));
+      if (!deal) {
+        settled.set(delivery.row.id, asFound(delivery, [goneReport(delivery)]));
+        continue;
+      }
+      const patch = patchOf(deal, delivery, fields, stages);
+      if (Object.keys(patch.change).length === 0) settled.set(delivery.row.id, asFound(delivery, patch.reports));
+      else patches.set(delivery.row.id, patch);
+    }
+    return settled;
+  }
+
+  async function send(deliveries: readonly Delivery[], onSend: () => Promise<void>): Promise<Map<number, Outcome>> {
+    const changes = deliveries.map((delivery) => ({
+      id: dealIdOf(delivery),
+      ...patches.get(delivery.row.id)?.change,
+    }));
+    const written = await client.updateDeals(changes, onSend);
+    const outcomes = new Map<number, Outcome>();
+    for (const delivery of deliveries) {
+      if (!written.has(dealIdOf(delivery))) continue;
+      const reports = patches.get(delivery.row.id)?.reports ?? [];
+      outcomes.set(delivery.row.id, { state: 'done', ...asFound(delivery, reports) });
+    }
+    return outcomes;
+  }
+
+  /** A change is true when reading the deal leaves nothing to change. */
+  async function look(deliveries: readonly Delivery[]): Promise<Map<number, Look>> {
+    const found = await known(deliveries);
+    return new Map(
+      deliveries.map(({ row }): [number, Look] => {
+        const one = found.get(row.id);
+        return [row.id, one ? { state: 'found', ...one } : { state: 'absent' }];
+      }),
+    );
+  }
+
+  return {
+    kind: KINDS.dealUpdate,
+    batch: 50,
+    counts: 'updated',
+    known,
+    send,
+    look,
+    judge: (error, deliveries) =>
+      blame(error, deliveries, {
+        fields: ({ row }) => (patches.get(row.id)?.change.fields ?? []).map(({ fieldId }) => String(fieldId)),
+        extra: () => [],
+      }),
+    describe: (payload) => (payload as DealUpdatePayload).to as unknown as Record<string, Json>,
+  };
+}
+
+function payloadOf(delivery: Delivery): DealUpdatePayload {
+  return delivery.row.payload as DealUpdatePayload;
+}
+
+function dealIdOf(delivery: Delivery): number {
+  return Number(delivery.ids.get(payloadOf(delivery).dealKey));
+}
+
+function asFound(delivery: Delivery, reports: readonly Report[]): Found {
+  const { dealKey, to } = payloadOf(delivery);
+  const remoteId = String(dealIdOf(delivery));
+  return { remoteId, links: [{ key: dealKey, kind: KINDS.deal, remoteId, applied: to as unknown as Json }], reports };
+}
+
+function patchOf(deal: Deal, delivery: Delivery, fields: readonly Field[], pipelines: readonly Pipeline[]): Patch {
+  const payload = payloadOf(delivery);
+  const { to, ours } = payload;
+  const reports: Report[] = [];
+  const conflict = (what: string) => reports.push(conflictReport(delivery, what));
+  const change: Omit<DealChange, 'id'> = {};
+  if (deal.price !== to.price) {
+    if (ours.some((state) => state.price === deal.price)) change.price = to.price;
+    else if (ours.at(-1)?.price !== to.price) conflict('the budget');
+  }
+  Object.assign(
+    change,
+    stageChange(deal, payload, pipelines, () => conflict('the stage')),
+  );
+  Object.assign(change, tagChange(deal, to, ours));
+  const fieldIds = changedFields(deal, to, ours, fields, (id) => conflict(`field ${id}`));
+  if (fieldIds.length > 0) change.fields = fieldWrites(to.fields, fieldIds, fields);
+  return { change, reports };
+}
+
+/** Facts of the order's end go through wherever a person has put the deal; any other stage gives way to the person's. */
+function stageChange(
+  deal: Deal,
+  { to, ours, neverBack, afterFinal }: DealUpdatePayload,
+  pipelines: readonly Pipeline[],
+  conflict: () => void,
+): Omit<DealChange, 'id'> {
+  const { statusId, pipelineId } = to;
+  if (statusId === undefined) return {};
+  const same = deal.statusId === statusId && (pipelineId === undefined || deal.pipelineId === pipelineId);
+  if (same || ours.at(-1)?.statusId === statusId) return {};
+  const toFinal = FINAL.includes(statusId);
+  const byPerson = !ours.some((state) => state.statusId === deal.statusId);
+  if (FINAL.includes(deal.statusId) && !afterFinal && neverBack) return {};
+  if (byPerson && !toFinal) {
+    conflict();
+    return {};
+  }
+  const goesBack =
+    !toFinal &&
+    !afterFinal &&
+    orderOf(pipelines, deal) > orderOf(pipelines, { pipelineId: pipelineId ?? deal.pipelineId, statusId });
+  if (neverBack && goesBack) return {};
+  return {
+    statusId,
+    pipelineId: pipelineId ?? deal.pipelineId,
+    ...(to.lossReasonId === undefined ? {} : { lossReasonId: to.lossReasonId }),
+  };
+}
+
+function orderOf(pipelines: readonly Pipeline[], place: { pipelineId: number; statusId: number }): number {
+  const statuses = pipelines.find((pipeline) => pipeline.id === place.pipelineId)?.statuses ?? [];
+  return statuses.find((status) => status.id === place.statusId)?.sort ?? 0;
+}
+
+/** Only tags that we have put there are taken away; adding and deleting are idempotent. */
+function tagChange(deal: Deal, to: DealState, ours: readonly DealState[]): Omit<DealChange, 'id'> {
+  const present = new Set(deal.tags.map((tag) => tag.name.toLowerCase()));
+  const wanted = new Set(to.tags.map((tag) => tag.toLowerCase()));
+  const before = ours.at(-1)?.tags ?? [];
+  const add = to.tags.filter((tag) => !present.has(tag.toLowerCase()) && !before.includes(tag));
+  const old = new Set(ours.flatMap((state) => state.tags));
+  const remove = [...old].filter((tag) => present.has(tag.toLowerCase()) && !wanted.has(tag.toLowerCase()));
+  return { ...(add.length > 0 ? { tagsToAdd: add } : {}), ...(remove.length > 0 ? { tagsToDelete: remove } : {}) };
+}
+
+function changedFields(
+  deal: Deal,
+  to: DealState,
+  ours: readonly DealState[],
+  fields: readonly Field[],
+  conflict: (id: string) => void,
+): string[] {
+  return Object.entries(to.fields).flatMap(([id, text]) => {
+    const before = ours.at(-1)?.fields[id] ?? '';
+    if (text === '' || text === before) return [];
+    const shown = shownText(deal, id);
+    const description = fields.find((field) => String(field.id) === id);
+    const same = (other: string) => sameValue(shown, other, description);
+    if (same(text)) return [];
+    if (shown === '' || ours.some((state) => same(state.fields[id] ?? ''))) return [id];
+    conflict(id);
+    return [];
+  });
+}
+
+function shownText(deal: Deal, id: string): string {
+  const filled = deal.fields.find((field) => String(field.fieldId) === id);
+  return String(filled?.values[0]?.value ?? '').trim();
+}
+
+function sameValue(shown: string, text: string, field: Field | undefined): boolean {
+  const [write] = fieldWrites({ own: text }, ['own'], field ? [{ ...field, id: Number.NaN }] : []);
+  return shown === text || shown === String(write?.values?.[0]?.value ?? text);
+}
+
+function conflictReport(delivery: Delivery, what: string): Report {
+  const { record } = delivery.row;
+  return {
+    kind: 'conflict',
+    subject: `${record.kind}:${record.key}:${what}`,
+    message: `${record.kind} ${record.key}: ${what} of deal ${dealIdOf(delivery)} was changed in amoCRM by someone else; it is left as it is`,
+  };
+}
+
+function goneReport(delivery: Delivery): Report {
+  const { record } = delivery.row;
+  return {
+    kind: 'deal_gone',
+    subject: `${record.kind}:${record.key}`,
+    message: `${record.kind} ${record.key}: deal ${dealIdOf(delivery)} is gone in amoCRM; it is not made again`,
+  };
+}
