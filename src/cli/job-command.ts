@@ -51,6 +51,8 @@ async function showPlan(ctx: CommandContext, plan: PassPlan): Promise<ExitCode> 
   return ExitCode.Ok;
 }
 
+const SIGNS = { create: '+', update: '~', exists: '=' } as const;
+
 function planText(plan: PassPlan): string {
   const lines = [
     `${plan.job}: a rehearsal, nothing is written. Records read: ${plan.fetched}, known or not concerned: ${plan.skipped}.`,
@@ -59,9 +61,7 @@ function planText(plan: PassPlan): string {
   if (waiting.length > 0) lines.push(`Waiting from earlier passes: ${waiting.join(', ')}.`);
   for (const effect of plan.plan) {
     const at = effect.remoteId === undefined ? '' : ` (${effect.remoteId})`;
-    lines.push(
-      `${effect.action === 'create' ? '+' : '='} ${effect.kind} for ${effect.record.kind} ${effect.record.key}${at}`,
-    );
+    lines.push(`${SIGNS[effect.action]} ${effect.kind} for ${effect.record.kind} ${effect.record.key}${at}`);
     if (effect.action === 'exists') continue;
     for (const [field, value] of Object.entries(effect.fields)) {
       lines.push(

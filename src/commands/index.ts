@@ -8,6 +8,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./migrate.ts')).migrateCommand,
   },
   {
+    name: 'doctor',
+    summary: 'Checks settings, mapping, database, both APIs, tokens and the ids of the mapping; says what to do',
+    load: async () => (await import('./doctor.ts')).doctorCommand,
+  },
+  {
     name: 'status',
     summary: "Last runs, cursors, backlog, failures, tokens' expiry",
     load: async () => (await import('./status.ts')).statusCommand,

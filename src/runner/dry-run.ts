@@ -11,7 +11,7 @@ import { planSink } from './sink.ts';
 /** One intended write, as a dry run shows it. */
 export interface PlannedEffect {
   /** `exists`: it stands at the target already, so that nothing would be sent. */
-  action: 'create' | 'exists';
+  action: 'create' | 'update' | 'exists';
   kind: string;
   record: RecordRef;
   key: string;
@@ -71,7 +71,7 @@ async function settle(
       const remoteId = found.get(effect.key)?.remoteId;
       if (remoteId !== undefined) ids.set(effect.key, remoteId);
       planned.push({
-        action: remoteId === undefined ? 'create' : 'exists',
+        action: remoteId !== undefined ? 'exists' : handler.counts === 'updated' ? 'update' : 'create',
         kind: effect.kind,
         record: effect.record,
         key: effect.key,
