@@ -1,4 +1,5 @@
 import { ExitCode } from '../base/errors.ts';
+import { cleanValue } from '../base/redact.ts';
 import { type Command, type CommandContext, defineCommand, text } from '../commands/define.ts';
 import type { AnyJob } from '../jobs/define.ts';
 import { type PassPlan, planPass } from '../runner/dry-run.ts';
@@ -26,7 +27,8 @@ export function jobCommand(job: AnyJob): Command {
     run: async (ctx, _args, { lookback, confirm }) => {
       const wired = await wireJob(ctx, job, { lookback, confirm });
       try {
-        if (ctx.globals.dryRun) return await showPlan(ctx, await planPass(wired.options));
+        // A plan is read by people and kept in logs: phones, e-mails and secrets are masked in every text of it.
+        if (ctx.globals.dryRun) return await showPlan(ctx, cleanValue(await planPass(wired.options)) as PassPlan);
         return await showPass(ctx, await runJob(wired.options));
       } finally {
         await wired.close();

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
-import { cleanText, registerSecret } from '../base/redact.ts';
+import { registerSecret } from '../base/redact.ts';
 import type { CoreSettings } from '../config/settings.ts';
 import type { EffectHandler } from '../domain/handler.ts';
 import { breakerOpen } from '../http/classify.ts';
@@ -83,6 +83,6 @@ export function amoParts({ settings, database, core, clock, log, signal, dryRun 
       if (!dryRun) await database.transaction((tx) => bindAccount(tx, 'amocrm', String(account), clock.now()));
     },
     index,
-    effects: () => amoEffects({ client, memory, index, country, hide: cleanText }),
+    effects: () => amoEffects({ client, memory, index, country }),
   };
 }

@@ -15,7 +15,6 @@ export interface ContactOptions {
   memory: AmoMemory;
   index: PeopleIndex;
   country: string;
-  hide: (text: string) => string;
 }
 
 /** A contact found by phone or e-mail, or made. Never renamed; the smallest id where several match. */
@@ -100,8 +99,20 @@ export function contactHandler(options: ContactOptions): EffectHandler {
     return outcomes;
   }
 
-  /** By phone or e-mail; a contact without either, by its name among those that have none, made since the sending. */
+  /**
+   * By phone or e-mail; a contact without either, by its name among those that have none, made since the sending. What
+   * was never sent and has a phone is left to `known`, whose index also holds the older contacts.
+   */
   async function look(deliveries: readonly Delivery[]): Promise<Map<number, Look>> {
+    const absent = { state: 'absent' } as const;
+    const indexed = deliveries.filter(({ row }) => row.sentAt === null && hasIdentity(row.payload));
+    const looks = await walk(deliveries.filter((delivery) => !indexed.includes(delivery)));
+    for (const { row } of indexed) looks.set(row.id, absent);
+    return looks;
+  }
+
+  async function walk(deliveries: readonly Delivery[]): Promise<Map<number, Look>> {
+    if (deliveries.length === 0) return new Map();
     const hits = new Map<number, number>();
     const since = new Date(Math.min(...deliveries.map((delivery) => delivery.since.getTime())));
     const distrust = await walkNewestFirst<Person>({
@@ -135,12 +146,16 @@ export function contactHandler(options: ContactOptions): EffectHandler {
     send,
     look,
     judge: (error, deliveries) => blame(error, deliveries, { fields: () => [], extra: () => [] }),
-    describe: (payload) => describe(payload as ContactPayload, options.hide),
+    describe: (payload) => describe(payload as ContactPayload),
   };
 }
 
 function payloadOf(delivery: Delivery): ContactPayload {
   return delivery.row.payload as ContactPayload;
+}
+
+function hasIdentity(payload: Json): boolean {
+  return identities(payload as ContactPayload).length > 0;
 }
 
 /** The keys under which other effects may want the same contact. */
@@ -189,10 +204,10 @@ function matches(person: Person, delivery: Delivery, country: string): boolean {
   return bare && person.name === payload.name && person.createdAt * 1000 >= delivery.since.getTime();
 }
 
-function describe(payload: ContactPayload, hide: (text: string) => string): Record<string, Json> {
+function describe(payload: ContactPayload): Record<string, Json> {
   return {
     name: payload.name,
-    ...(payload.phone === undefined ? {} : { phone: hide(payload.phone) }),
-    ...(payload.email === undefined ? {} : { email: hide(payload.email) }),
+    ...(payload.phone === undefined ? {} : { phone: payload.phone }),
+    ...(payload.email === undefined ? {} : { email: payload.email }),
   };
 }

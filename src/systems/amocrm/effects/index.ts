@@ -15,19 +15,17 @@ export interface AmoEffectOptions {
   index: PeopleIndex;
   /** For phones stored without a country code. */
   country: string;
-  /** Masks phones and e-mails in what a plan shows. */
-  hide: (text: string) => string;
 }
 
 /** The writes that amoCRM takes, in the order in which one needs the other. */
 export function amoEffects(options: AmoEffectOptions): EffectHandler[] {
-  const { client, memory, index, country, hide } = options;
+  const { client, memory, index, country } = options;
   return [
-    contactHandler({ client, memory, index, country, hide }),
+    contactHandler({ client, memory, index, country }),
     goodHandler({ client, memory }),
     dealHandler({ client, memory }),
     goodLinkHandler({ client }),
-    noteHandler({ client, hide }),
+    noteHandler({ client }),
     dealUpdateHandler({ client, memory }),
   ];
 }

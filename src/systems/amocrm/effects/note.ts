@@ -4,7 +4,7 @@ import { blame } from './blame.ts';
 import { KINDS, type NotePayload } from './payloads.ts';
 
 /** A note on a deal; its marker is how it is found again, since notes have no key of their own. */
-export function noteHandler({ client, hide }: { client: AmocrmClient; hide: (text: string) => string }): EffectHandler {
+export function noteHandler({ client }: { client: AmocrmClient }): EffectHandler {
   async function send(deliveries: readonly Delivery[], onSend: () => Promise<void>): Promise<Map<number, Outcome>> {
     const made = await client.createNotes(
       'deals',
@@ -42,7 +42,7 @@ export function noteHandler({ client, hide }: { client: AmocrmClient; hide: (tex
     send,
     look,
     judge: (error, deliveries) => blame(error, deliveries, { fields: () => [], extra: () => [] }),
-    describe: (payload) => ({ text: hide((payload as NotePayload).text) }),
+    describe: (payload) => ({ text: (payload as NotePayload).text }),
   };
 }
 
