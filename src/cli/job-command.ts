@@ -1,6 +1,7 @@
-import { ExitCode } from '../base/errors.ts';
+import { ExitCode, usageError } from '../base/errors.ts';
 import { cleanValue } from '../base/redact.ts';
-import { type Command, type CommandContext, defineCommand, text } from '../commands/define.ts';
+import { type Command, type CommandContext, defineCommand } from '../commands/define.ts';
+import { lookback } from '../config/lookback.ts';
 import type { AnyJob } from '../jobs/define.ts';
 import { type PassPlan, planPass } from '../runner/dry-run.ts';
 import type { PassResult } from '../runner/job.ts';
@@ -18,7 +19,7 @@ export function jobCommand(job: AnyJob): Command {
       lookback: {
         value: 'depth',
         description: `how far back to look whatever the cursor says: 0 = since 00:00, N days, 90m, 6h, 3d${job.lookback ? ` (${job.lookback})` : ''}`,
-        parse: text,
+        parse: lookbackDepth,
       },
       confirm: { description: 'change more records than MAX_CHANGES_PER_RUN allows' },
     },
@@ -35,6 +36,13 @@ export function jobCommand(job: AnyJob): Command {
       }
     },
   });
+}
+
+/** Refused while the arguments are read, so that a slip of the finger opens no database and leaves no failed run. */
+function lookbackDepth(value: string): string {
+  const { expects, parse } = lookback();
+  if (parse(value) === undefined) throw usageError(`expected ${expects}`);
+  return value;
 }
 
 async function showPass(ctx: CommandContext, pass: PassResult): Promise<ExitCode> {

@@ -162,7 +162,9 @@ async function ping(
     credentials: 'HEARTBEAT_URL',
   });
   const schema = { parse: () => undefined };
-  await http.request({ method: 'GET', path: '', route: 'ping', schema, repeatable: false }).catch((error: unknown) => {
+  // Monitors answer in plain words: healthchecks.io says `OK`.
+  const request = { method: 'GET', path: '', route: 'ping', schema, bodyIgnored: true, repeatable: false } as const;
+  await http.request(request).catch((error: unknown) => {
     log.warn({ reason: error instanceof Error ? error.message : 'unknown' }, 'the heartbeat could not be sent');
   });
 }

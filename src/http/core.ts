@@ -48,6 +48,8 @@ export interface RequestOptions<T> {
   query?: string;
   body?: unknown;
   schema: Schema<T>;
+  /** The answer's text is of no matter: only its status counts, and the schema is given `undefined`. */
+  bodyIgnored?: boolean;
   /** Safe to send again after an uncertain end. Default: GET only. */
   repeatable?: boolean;
   /** Called after the throttle's slot was had, right before the socket is written to; once per attempt. */
@@ -141,7 +143,7 @@ export function httpCore(core: HttpCoreOptions): HttpCore {
 
     async function read<T>(request: RequestOptions<T>, answer: Answer): Promise<T> {
       const where = { system: system.system, route: request.route, requestId: text(answer.headers['x-request-id']) };
-      const body = parseJson(answer.text);
+      const body = parseJson(request.bodyIgnored ? '' : answer.text);
       if (answer.status === 429) await system.gate?.strike('rate');
       if (answer.status === 403 && body.odd) {
         await system.gate?.strike('blocked');
