@@ -63,15 +63,30 @@ export async function forgetFailed(tx: Tx, record: RecordRef): Promise<void> {
     .execute();
 }
 
-/** Failed records of a job: key → whether its next attempt is due. Ignored ones are never due. */
+/**
+ * Failed records of a job: key → whether its next attempt is due, its own or that of one of its effects, so that an effect
+ * is planned anew before it is sent anew. Ignored records are never due.
+ */
 export async function failedKeys(tx: Tx, job: string, kind: string, now: Date): Promise<Map<string, boolean>> {
   const rows = await tx
     .selectFrom('failed_records')
-    .select(['key', 'next_attempt_at', 'ignored_at'])
+    .select((eb) => [
+      'key',
+      'next_attempt_at',
+      'ignored_at',
+      eb
+        .selectFrom('outbox')
+        .select((inner) => inner.fn.min('outbox.due_at').as('due_at'))
+        .whereRef('outbox.record_kind', '=', 'failed_records.kind')
+        .whereRef('outbox.record_key', '=', 'failed_records.key')
+        .where('outbox.state', '=', 'failed')
+        .as('effect_due_at'),
+    ])
     .where('job', '=', job)
     .where('kind', '=', kind)
     .execute();
+  const due = (at: string | null) => at !== null && at <= now.toISOString();
   return new Map(
-    rows.map((row) => [row.key, row.ignored_at === null && (row.next_attempt_at ?? '') <= now.toISOString()]),
+    rows.map((row) => [row.key, row.ignored_at === null && (due(row.next_attempt_at ?? '') || due(row.effect_due_at))]),
   );
 }

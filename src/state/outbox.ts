@@ -16,7 +16,10 @@ export function chunks<T>(items: readonly T[], size: number): T[][] {
   return out;
 }
 
-/** Stores effects that are new; an effect whose key is known is left as it is. Returns how many were new. */
+/**
+ * Stores effects that are new; an effect whose key is known is left as it is. Only one that was refused takes what is planned
+ * now, for the mapping may have been mended since. Returns how many were stored or renewed.
+ */
 export async function storeEffects(
   tx: Tx,
   job: string,
@@ -42,7 +45,12 @@ export async function storeEffects(
           created_at: now.toISOString(),
         })),
       )
-      .onConflict((conflict) => conflict.column('key').doNothing())
+      .onConflict((conflict) =>
+        conflict
+          .column('key')
+          .doUpdateSet((eb) => ({ payload: eb.ref('excluded.payload'), needs: eb.ref('excluded.needs') }))
+          .where('outbox.state', '=', 'failed'),
+      )
       .returning('id')
       .execute();
     stored += rows.length;

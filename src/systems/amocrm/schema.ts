@@ -91,6 +91,9 @@ export interface ElementLink {
   priceFieldId?: number;
 }
 
+/** A row of unknown age must never end a walk back in time, so it counts as the newest. */
+const instant = seconds.nullish().transform((at) => at ?? Number.MAX_SAFE_INTEGER);
+
 /** Deals, contacts, companies and elements share these; times are unix seconds, UTC. */
 const common = {
   id,
@@ -107,8 +110,8 @@ const common = {
     .int()
     .nullish()
     .transform((user) => user ?? 0),
-  created_at: seconds,
-  updated_at: seconds,
+  created_at: instant,
+  updated_at: instant,
   is_deleted: z
     .boolean()
     .nullish()
@@ -122,7 +125,7 @@ export const dealSchema = z
     // Whole units of the account's currency; Kommo also knows fractions. Null where no budget is set.
     price: z
       .number()
-      .nullable()
+      .nullish()
       .transform((price) => price ?? 0),
     status_id: id,
     pipeline_id: id,
