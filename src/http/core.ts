@@ -171,7 +171,8 @@ export function httpCore(core: HttpCoreOptions): HttpCore {
           shouldRetry: ({ error }) => !core.signal.aborted && mayRepeat(error, repeatable),
           onFailedAttempt: async ({ error, retriesLeft }) => {
             const pause = pauses.get(error);
-            if (pause !== undefined && retriesLeft > 0) await core.clock.sleep(pause, core.signal);
+            if (pause === undefined || retriesLeft === 0 || !mayRepeat(error, repeatable)) return;
+            await core.clock.sleep(pause, core.signal);
           },
         });
       },
@@ -222,15 +223,19 @@ const NOT_SENT_CODES = new Set([
   'ERR_TLS_CERT_ALTNAME_INVALID',
   'EPROTO',
 ]);
-const BEFORE_FIRST_BYTE = new Set(['lookup', 'connect', 'secureConnect', 'socket']);
+
+/** There was no connection to write to yet; on a kept one `upload` tells that the request was handed over. */
+function beforeFirstByte({ timings, options }: RequestError): boolean {
+  if (timings === undefined || timings.upload !== undefined) return false;
+  const secure = String(options.url).startsWith('https:');
+  return (secure ? timings.secureConnect : timings.connect) === undefined;
+}
 
 /** Got's errors print the URL and the headers, so none of them leaves this module, not even as a cause. */
 function fromGot(system: string, route: string, error: unknown): RemoteError {
-  if (error instanceof TimeoutError) {
-    return unreachable({ system, route }, 'no answer in time', BEFORE_FIRST_BYTE.has(error.event));
-  }
   if (error instanceof RequestError) {
-    return unreachable({ system, route }, error.code, NOT_SENT_CODES.has(error.code));
+    const why = error instanceof TimeoutError ? 'no answer in time' : error.code;
+    return unreachable({ system, route }, why, NOT_SENT_CODES.has(error.code) || beforeFirstByte(error));
   }
   return unreachable({ system, route }, 'failed', false);
 }
