@@ -59,6 +59,13 @@ export interface DeliveryOptions {
 const CHUNK = 500;
 /** So many requests in a row whose outcome is unknown end the run: the target is ill. */
 const DOUBTS_IN_A_ROW = 3;
+/** Failures that may be one route's own; the others (credentials, limits, the breaker) concern the whole system. */
+const ONE_ROUTE: ReadonlySet<string> = new Set([
+  'REMOTE_FAILING',
+  'REMOTE_ODD_ANSWER',
+  'REMOTE_REFUSED',
+  'REMOTE_UNREACHABLE',
+]);
 /** Doubts that fall due within this time are settled by the run itself instead of the next tick. */
 const WAIT_FOR_LOOK_MS = 5_000;
 const WAITS = 6;
@@ -77,6 +84,8 @@ class Deliverer {
   /** Keys of things made by this run: nothing can hang on them yet. */
   private readonly made = new Set<string>();
   private doubtsInARow = 0;
+  /** What kept one kind back while the others went on; ends the run. A second one ends it at once. */
+  private failure: RemoteError | undefined;
 
   constructor(options: DeliveryOptions) {
     this.o = options;
@@ -93,11 +102,23 @@ class Deliverer {
     if (left.claimed + left.sending > 0) this.o.log.warn(left, 'an earlier run ended in the middle of its writes');
     await this.refuseTooManyChanges();
     for (let waits = 0; ; waits++) {
-      await this.settleDoubts();
-      for (const handler of this.o.handlers) await this.deliverKind(handler);
-      if (waits >= WAITS || !(await this.waitForLook())) break;
+      for (const handler of this.o.handlers) await this.orNext(() => this.settleDoubts(handler));
+      for (const handler of this.o.handlers) await this.orNext(() => this.deliverKind(handler));
+      if (this.failure !== undefined || waits >= WAITS || !(await this.waitForLook())) break;
     }
     await this.countDoubts();
+    if (this.failure !== undefined) throw this.failure;
+  }
+
+  /** One route that fails keeps back what needs it and nothing else: deals go out although the catalog cannot be read. */
+  private async orNext(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      const mayGoOn = error instanceof RemoteError && ONE_ROUTE.has(error.code);
+      if (!mayGoOn || this.failure !== undefined || this.doubtsInARow >= DOUBTS_IN_A_ROW) throw error;
+      this.failure = error;
+    }
   }
 
   /** Only where a person set a limit on changes: creates are what the job is for, changes are what can go wrong at scale. */
@@ -137,23 +158,21 @@ class Deliverer {
     }
   }
 
-  private async settleDoubts(): Promise<void> {
-    for (const handler of this.o.handlers) {
-      const rows = await doubtfulEffects(this.o.database.db, this.o.job, handler.kind, this.now);
-      if (rows.length === 0 || this.o.signal.aborted) continue;
-      const deliveries = (await this.withIds(handler, rows)).ready;
-      const looks = await handler.look(deliveries);
-      const next = new Date(this.now.getTime() + this.o.quietMs);
-      await this.o.database.transaction(async (tx) => {
-        for (const delivery of deliveries) {
-          const look = looks.get(delivery.row.id) ?? { state: 'unknown', reason: 'the look gave no answer' };
-          if (look.state === 'found') await this.finish(tx, handler, delivery.row, look, false);
-          else if (look.state === 'absent') await lookedInVain(tx, delivery.row, next);
-          else await this.stayInDoubt(tx, delivery.row, next, look.reason);
-        }
-      });
-      this.o.log.info({ kind: handler.kind, looked: deliveries.length }, 'effects in doubt looked up');
-    }
+  private async settleDoubts(handler: EffectHandler): Promise<void> {
+    const rows = await doubtfulEffects(this.o.database.db, this.o.job, handler.kind, this.now);
+    if (rows.length === 0 || this.o.signal.aborted) return;
+    const deliveries = (await this.withIds(handler, rows)).ready;
+    const looks = await handler.look(deliveries);
+    const next = new Date(this.now.getTime() + this.o.quietMs);
+    await this.o.database.transaction(async (tx) => {
+      for (const delivery of deliveries) {
+        const look = looks.get(delivery.row.id) ?? { state: 'unknown', reason: 'the look gave no answer' };
+        if (look.state === 'found') await this.finish(tx, handler, delivery.row, look, false);
+        else if (look.state === 'absent') await lookedInVain(tx, delivery.row, next);
+        else await this.stayInDoubt(tx, delivery.row, next, look.reason);
+      }
+    });
+    this.o.log.info({ kind: handler.kind, looked: deliveries.length }, 'effects in doubt looked up');
   }
 
   private async stayInDoubt(tx: Tx, row: OutboxRow, next: Date, reason: string): Promise<void> {
@@ -299,12 +318,19 @@ class Deliverer {
     const mine = batch.filter(({ row }) => had.has(row.id));
     if (mine.length === 0) return { done: 0, left: true };
     const ids = mine.map(({ row }) => row.id);
-    const onSend = () => database.transaction((tx) => markSending(tx, runId, ids, this.now));
+    let leaving = false;
+    const onSend = () => {
+      leaving = true;
+      return database.transaction((tx) => markSending(tx, runId, ids, this.now));
+    };
     let outcomes: ById<Outcome>;
     try {
       outcomes = await handler.send(mine, onSend);
     } catch (error) {
-      return this.afterFailure(handler, mine, sent, error);
+      if (leaving) return this.afterFailure(handler, mine, sent, error);
+      // What failed was read beforehand (the account's fields, say): nothing was sent, so that nothing is in doubt.
+      await database.transaction((tx) => releaseEffects(tx, ids));
+      throw error;
     }
     this.doubtsInARow = 0;
     const again = await this.settle(handler, mine, outcomes, sent);
