@@ -117,10 +117,9 @@ async function pass<C, S, M>(options: RunOptions<C, S, M>, lock: Lock): Promise<
   });
   await prune(options, finishedAt);
   await options.ping(failure === undefined);
-  if (failure !== undefined) throw failure;
-  const summary = result(job.name, outcome, exit, counts, requests);
   runLog.info({ ...counts, requests, outcome, ms: finishedAt.getTime() - now.getTime() }, 'pass finished');
-  return summary;
+  if (failure !== undefined) throw failure;
+  return result(job.name, outcome, exit, counts, requests);
 }
 
 export interface Pass {
