@@ -4,7 +4,7 @@ import { type KaspiJobContext, orderReading } from './kaspi-orders.ts';
 
 export const kaspiReconcile = defineJob({
   name: 'kaspi:reconcile',
-  summary: 'Kaspi orders of the window compared with what amoCRM was given: missed ones created, changed ones updated',
+  summary: 'Kaspi orders of the window: missed ones created, changed ones updated in amoCRM',
   systems: ['kaspi', 'amocrm'],
   lookback: 'KASPI_RECONCILE_LOOKBACK',
   overlapMs: 10 * 60_000,
