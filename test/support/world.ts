@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Clock } from '../../src/base/clock.ts';
+import { type Clock, systemClock } from '../../src/base/clock.ts';
 import { AppError } from '../../src/base/errors.ts';
 import { silentLogger } from '../../src/base/log.ts';
 import { wireJob } from '../../src/cli/wire.ts';
@@ -122,7 +122,17 @@ function worldClock(): WorldClock {
   return { now: () => new Date(ms), advance, sleep: async (by) => advance(by) };
 }
 
+/** For processes of their own, whose time no test moves. */
+function liveClock(): WorldClock {
+  const advance = () => {
+    throw new Error('the real clock cannot be moved');
+  };
+  return { ...systemClock, advance };
+}
+
 export interface WorldOptions {
+  /** The machine's own clock instead of the test's; the orders are dated from this moment. */
+  live?: Date;
   amo?: Partial<AmocrmOptions>;
   /** All orders stand there from the start; else the first four alone, until `arrive`. */
   orders?: 'all' | 'first';
@@ -169,7 +179,7 @@ export interface World {
 
 /** Both remote systems and an empty, migrated database, on a clock that nothing but the test and `sleep` moves. */
 export async function world(dialect: Dialect, options: WorldOptions = {}): Promise<World> {
-  const clock = worldClock();
+  const clock = options.live ? liveClock() : worldClock();
   const kaspi = await serve(kaspiStandin({ now: () => clock.now().getTime() }));
   const amo = await serve(amocrmStandin({ now: clock.now, rps: 0, searchLagMs: 0, ...options.amo }));
   const fresh = await freshDatabase(dialect);
@@ -179,9 +189,9 @@ export async function world(dialect: Dialect, options: WorldOptions = {}): Promi
   await database.transaction((tx) => setMeta(tx, 'database_born', born.toISOString(), born));
   await writeFile(join(dir, 'mapping.yaml'), options.mapping ?? mappingText());
   fillAccount(amo.standin);
-  const now = clock.now().getTime();
+  const now = (options.live ?? clock.now()).getTime();
   kaspi.standin.seed({ orders: firstOrders(now) });
-  const arrive = () => kaspi.standin.seed({ orders: laterOrders(clock.now().getTime()) });
+  const arrive = () => kaspi.standin.seed({ orders: laterOrders((options.live ?? clock.now()).getTime()) });
   if (options.orders !== 'first') arrive();
   const environment = { ...environmentOf(fresh.url, kaspi.url, amo), ...options.env };
 
