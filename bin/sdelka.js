@@ -1,4 +1,4 @@
 #!/bin/sh
 ':' //; exec node -- "$0" "$@"
 // A shell starts Node with `--`: without it Node 20 takes --env-file for an option of its own, wherever it stands.
-import '../dist/main.js';
+require('../dist/main.js');
