@@ -1,4 +1,5 @@
 import { Secret } from '../base/secret.ts';
+import { usualZones } from '../base/zone.ts';
 
 /** Turns the text of a variable into a value; undefined where the text is not what `expects` says. */
 export interface Parser<T> {
@@ -126,9 +127,6 @@ export function duration(): Parser<number> {
     },
   };
 }
-
-// Loading the zone tables costs some 15 ms, which cron would pay every minute; these names need no check.
-const usualZones: ReadonlySet<string> = new Set(['Asia/Almaty', 'Europe/Moscow', 'Europe/Minsk', 'UTC']);
 
 /** An IANA zone name that this Node.js knows. */
 export function zone(): Parser<string> {

@@ -1,4 +1,5 @@
 import { assert, configError } from '../base/errors.ts';
+import { dateInUsualZone, usualZones } from '../base/zone.ts';
 import type { Tx } from './database.ts';
 import { type Instant, instantText } from './instant.ts';
 import type { DayText } from './tables.ts';
@@ -53,9 +54,15 @@ function formatOf(zone: string): Intl.DateTimeFormat {
 
 /** The calendar day of an instant in an IANA zone; `TIMEZONE_INVALID` (78) for an unknown one. */
 export function dayIn(zone: string, instant: Instant): DayText {
-  const parts = formatOf(zone).formatToParts(new Date(instantText(instant)));
-  const part = (type: Intl.DateTimeFormatPartTypes): string => parts.find((one) => one.type === type)?.value ?? '';
-  return `${part('year').padStart(4, '0')}-${part('month')}-${part('day')}`;
+  const at = new Date(instantText(instant));
+  const { year, month, day } = usualZones.has(zone) ? dateInUsualZone(zone, at) : dateIn(zone, at);
+  return `${String(year).padStart(4, '0')}-${String(month).padStart(2, '0')}-${String(day).padStart(2, '0')}`;
+}
+
+function dateIn(zone: string, at: Date): { year: number; month: number; day: number } {
+  const parts = formatOf(zone).formatToParts(at);
+  const part = (type: Intl.DateTimeFormatPartTypes) => Number(parts.find((one) => one.type === type)?.value);
+  return { year: part('year'), month: part('month'), day: part('day') };
 }
 
 /** Opens the row of a run; gives its id. */
