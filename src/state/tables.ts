@@ -118,6 +118,14 @@ export interface AlertsTable {
   message: string;
 }
 
+/** What was told of an alert over which channel. */
+export interface AlertDeliveriesTable {
+  alert_id: number;
+  channel: string;
+  event: 'opened' | 'closed';
+  sent_at: InstantText;
+}
+
 /** `next_at` and `open_until` are milliseconds since 1970, for they are reckoned with inside one statement. */
 export interface RateLimitsTable {
   system: string;
@@ -193,6 +201,7 @@ export interface Tables {
   reservations: ReservationsTable;
   failed_records: FailedRecordsTable;
   alerts: AlertsTable;
+  alert_deliveries: AlertDeliveriesTable;
   rate_limits: RateLimitsTable;
   tokens: TokensTable;
   token_hashes: TokenHashesTable;
