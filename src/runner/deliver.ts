@@ -83,6 +83,8 @@ class Deliverer {
   private readonly o: DeliveryOptions;
   /** Keys of things made by this run: nothing can hang on them yet. */
   private readonly made = new Set<string>();
+  /** Row id → what its reservation's key stood for when the thing was looked for. */
+  private readonly bound = new Map<number, string | undefined>();
   private doubtsInARow = 0;
   /** What kept one kind back while the others went on; ends the run. A second one ends it at once. */
   private failure: RemoteError | undefined;
@@ -254,6 +256,7 @@ class Deliverer {
   private async settleKnown(handler: EffectHandler, ready: readonly Delivery[]) {
     if (ready.length === 0) return { unknown: [], found: 0 };
     await this.o.guard();
+    await this.noteBound(handler, ready);
     const unknownYet = await this.adopt(handler, ready);
     const known = unknownYet.length === 0 ? new Map<number, Found>() : await (handler.known?.(unknownYet) ?? new Map());
     if (known.size > 0) {
@@ -266,6 +269,16 @@ class Deliverer {
     }
     const unknown = unknownYet.filter(({ row }) => !known.has(row.id));
     return { unknown, found: ready.length - unknown.length };
+  }
+
+  /** Before the thing is looked for: what is bound later was made by another job. */
+  private async noteBound(handler: EffectHandler, ready: readonly Delivery[]): Promise<void> {
+    const keys = new Map(ready.map(({ row }) => [row.id, this.reservation(handler, row)]));
+    const bound = await remoteIds(
+      this.o.database.db,
+      [...keys.values()].filter((key) => key !== undefined),
+    );
+    for (const [id, key] of keys) this.bound.set(id, key === undefined ? undefined : bound.get(key));
   }
 
   /** A fresh, restored or moved database looks before it makes anything for the first time. */
@@ -311,7 +324,11 @@ class Deliverer {
       claimEffects(
         tx,
         runId,
-        batch.map(({ row }) => ({ id: row.id, reservation: this.reservation(handler, row) })),
+        batch.map(({ row }) => ({
+          id: row.id,
+          reservation: this.reservation(handler, row),
+          bound: this.bound.get(row.id),
+        })),
         this.now,
       ),
     );

@@ -5,7 +5,7 @@ import type { Effect, OutboxRow } from '../domain/effect.ts';
 import type { Tx } from './database.ts';
 
 /** The condition of the partial index `outbox_open`, word for word, so that both engines use it. */
-const OPEN = sql<boolean>`state NOT IN ('done', 'superseded', 'ignored')`;
+export const OPEN = sql<boolean>`state NOT IN ('done', 'superseded', 'ignored')`;
 
 /** No statement may carry more parameters than SQLite's oldest limit (999). */
 const PARAMETERS = 900;
@@ -180,14 +180,22 @@ export async function nextLookAt(tx: Tx, job: string): Promise<Date | undefined>
   return row?.at ? new Date(row.at) : undefined;
 }
 
+/** An effect that a run wants to send. */
+export interface ClaimWish {
+  id: number;
+  reservation: string | undefined;
+  /** The remote id that the reservation's key was bound to when the run looked for the thing. */
+  bound: string | undefined;
+}
+
 /**
  * Takes effects for this run, each with its reservation, by compare-and-set. Returns the ids that were had:
- * a row that another run took, or whose reservation another effect holds, is not among them.
+ * a row that another run took, whose reservation another effect holds, or whose thing was made meanwhile is not among them.
  */
 export async function claimEffects(
   tx: Tx,
   runId: number,
-  wanted: readonly { id: number; reservation: string | undefined }[],
+  wanted: readonly ClaimWish[],
   now: Date,
 ): Promise<Set<number>> {
   const had = new Set<number>();
@@ -206,7 +214,8 @@ export async function claimEffects(
     const owned = await tx.selectFrom('reservations').select(['key', 'effect_id']).where('key', 'in', missed).execute();
     for (const row of owned) held.set(row.key, row.effect_id);
   }
-  const mine = wanted.filter((row) => row.reservation === undefined || held.get(row.reservation) === row.id);
+  const free = wanted.filter((row) => row.reservation === undefined || held.get(row.reservation) === row.id);
+  const mine = await withoutNewlyBound(tx, free);
   for (const chunk of chunks(mine, PARAMETERS)) {
     const rows = await tx
       .updateTable('outbox')
@@ -222,6 +231,28 @@ export async function claimEffects(
     for (const row of rows) had.add(row.id);
   }
   return had;
+}
+
+/**
+ * Another job may have made the thing, bound it and freed its reservation since this run looked for it. Read after the
+ * reservation was had, for only from then on nobody else can bind it.
+ */
+async function withoutNewlyBound(tx: Tx, wishes: readonly ClaimWish[]): Promise<ClaimWish[]> {
+  const bound = new Map<string, string>();
+  for (const chunk of chunks(
+    wishes.flatMap((row) => row.reservation ?? []),
+    PARAMETERS,
+  )) {
+    const rows = await tx.selectFrom('links').select(['key', 'remote_id']).where('key', 'in', chunk).execute();
+    for (const row of rows) bound.set(row.key, row.remote_id);
+  }
+  const late = wishes.filter((row) => row.reservation !== undefined && bound.get(row.reservation) !== row.bound);
+  if (late.length > 0)
+    await dropReservations(
+      tx,
+      late.map((row) => row.id),
+    );
+  return wishes.filter((row) => !late.includes(row));
 }
 
 /** The last step before the socket is written to. Fails where a row is no longer this run's. */
