@@ -37,8 +37,8 @@ export interface LinkState {
   /** What was last asked for. */
   planned: Json;
   revision: number;
-  /** The key of an older update that is on its way and can no longer be replaced. */
-  underWay?: string;
+  /** An older update that is on its way and can no longer be replaced. */
+  underWay?: { key: string; payload: Json };
 }
 
 /** What a record asks for. `problem` keeps the record among the failed ones although its effects go out. */

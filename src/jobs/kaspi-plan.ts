@@ -9,6 +9,7 @@ import {
   contactEffect,
   type DealPayload,
   type DealState,
+  type DealUpdatePayload,
   dealEffect,
   dealUpdateEffect,
   goodEffect,
@@ -83,12 +84,12 @@ export function planOrderChange(order: Order, link: LinkState, options: OrderPla
   const revises = { link: link.key, revision, planned: JSON.parse(JSON.stringify(to)) };
   // The change before was never begun and is superseded; nothing is left of either.
   if (link.underWay === undefined && sameState(applied, to)) return { revises, effect: undefined };
-  const ours = link.underWay === undefined ? [applied] : [applied, planned];
+  const ours = link.underWay === undefined ? [applied] : [applied, (link.underWay.payload as DealUpdatePayload).to];
   const { stages, neverBack } = options.mapping.kaspi;
   const afterFinal = stageRow(order, stages)?.afterFinal ?? false;
   return {
     revises,
-    effect: dealUpdateEffect(source, record, revision, { to, ours, neverBack, afterFinal }, link.underWay),
+    effect: dealUpdateEffect(source, record, revision, { to, ours, neverBack, afterFinal }, link.underWay?.key),
   };
 }
 

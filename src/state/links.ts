@@ -69,17 +69,18 @@ export async function linkStates(tx: Tx, keys: readonly string[]): Promise<Map<s
       const planned = JSON.parse(row.planned ?? 'null') as Json;
       states.set(row.key, { key: row.key, remoteId: row.remote_id, applied, planned, revision: row.revision });
     }
-    const latest = rows.filter((row) => row.revision > 0).map((row) => revisionKey(row.key, row.revision));
-    if (latest.length === 0) continue;
-    const open = await tx
-      .selectFrom('outbox')
-      .select('key')
-      .where('key', 'in', latest)
-      .where('state', 'in', ['claimed', 'sending', 'doubt'])
-      .execute();
-    for (const { key } of open) {
-      const state = states.get(key.slice(0, key.lastIndexOf('#')));
-      if (state) state.underWay = key;
+    // Not the latest alone: it may wait for an older one whose outcome is not known yet.
+    for (const keys of chunks(rows.flatMap(revisionKeys), 900)) {
+      const open = await tx
+        .selectFrom('outbox')
+        .select(['key', 'payload'])
+        .where('key', 'in', keys)
+        .where('state', 'in', ['claimed', 'sending', 'doubt'])
+        .execute();
+      for (const { key, payload } of open) {
+        const state = states.get(key.slice(0, key.lastIndexOf('#')));
+        if (state) state.underWay = { key, payload: JSON.parse(payload ?? 'null') as Json };
+      }
     }
   }
   return states;
@@ -88,6 +89,10 @@ export async function linkStates(tx: Tx, keys: readonly string[]): Promise<Map<s
 /** The key of an update: its link and its number, never its value. */
 export function revisionKey(link: string, revision: number): string {
   return `${link}#${revision}`;
+}
+
+function revisionKeys({ key, revision }: { key: string; revision: number }): string[] {
+  return Array.from({ length: revision }, (_, index) => revisionKey(key, index + 1));
 }
 
 /**
@@ -103,11 +108,13 @@ export async function takeRevision(tx: Tx, { link, revision, planned }: Revision
     .returning('key')
     .execute();
   if (taken.length === 0) return false;
-  await tx
-    .updateTable('outbox')
-    .set({ state: 'superseded' })
-    .where('key', '=', revisionKey(link, revision - 1))
-    .where('state', 'in', ['pending', 'failed'])
-    .execute();
+  for (const keys of chunks(revisionKeys({ key: link, revision: revision - 1 }), 900)) {
+    await tx
+      .updateTable('outbox')
+      .set({ state: 'superseded' })
+      .where('key', 'in', keys)
+      .where('state', 'in', ['pending', 'failed'])
+      .execute();
+  }
   return true;
 }
