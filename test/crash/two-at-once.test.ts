@@ -32,6 +32,8 @@ test.each(dialects)('%s: two processes of one job at once: one works, the other 
   expect(runs).toEqual([{ outcome: 'ok' }]);
 });
 
+const BOTH_SHOPS = JSON.stringify({ deals: 11, contacts: 7, elements: 7, links: 14, notes: 10 });
+
 /** The same work under another name, its own lock and cursor. */
 const secondPoll = defineJob({ ...kaspiPoll, name: 'kaspi:poll-second' });
 
@@ -83,4 +85,28 @@ test.each(dialects)('%s: who comes second waits for the holder of the reservatio
   const { contacts, counts } = one.outcome();
   expect(contacts.filter((name) => name.startsWith('Жанар'))).toHaveLength(1);
   expect(counts).toEqual({ deals: 11, contacts: 7, elements: 7, links: 14, notes: 10 });
+});
+
+test('sqlite: a whole pass of another job between any two transactions of a pass makes nothing twice', async () => {
+  const wrong: string[] = [];
+  let cuts = 0;
+  for (let at = 1, came = true; came; at++) {
+    const one = await open('sqlite');
+    const second = await secondShop(one);
+    one.amo.standin.configure({ listLagMs: 600_000, searchLagMs: 600_000 });
+    came = false;
+    const between = async (transaction: number) => {
+      if (transaction !== at) return;
+      came = true;
+      await one.run(second);
+    };
+    await one.run({ between });
+    await one.settle({ jobs: [{}, second] });
+    const counts = JSON.stringify(one.outcome().counts);
+    if (counts !== BOTH_SHOPS) wrong.push(`before transaction ${at}: ${counts}`);
+    cuts = at;
+    for (const close of closing.splice(0).reverse()) await close();
+  }
+  expect(wrong).toEqual([]);
+  expect(cuts).toBeGreaterThan(20);
 });

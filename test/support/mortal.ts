@@ -43,13 +43,16 @@ export interface MortalOptions {
    * the thread, so that it would wait for itself. Real processes have a thread each.
    */
   turns?: Exclusive;
+  /** Called before each transaction, with its number from 1: what others do in between. */
+  between?: (transaction: number) => Promise<void>;
 }
 
 /**
  * The seams of a process that dies at a step. From then on each of its operations fails, those of its `catch` and
  * `finally` too, as nothing of a killed process reaches the disk or the wire.
  */
-export function mortal({ dieAt = Number.POSITIVE_INFINITY, turns = freely }: MortalOptions = {}): Mortal {
+export function mortal({ dieAt = Number.POSITIVE_INFINITY, turns = freely, between }: MortalOptions = {}): Mortal {
+  let transactions = 0;
   const steps: Step[] = [];
   const opened: Database[] = [];
   let dead = false;
@@ -100,6 +103,8 @@ export function mortal({ dieAt = Number.POSITIVE_INFINITY, turns = freely }: Mor
 
   async function transaction<T>(inner: Database, work: (tx: Tx) => Promise<T>): Promise<T> {
     alive();
+    transactions += 1;
+    await between?.(transactions);
     const made = await turns(() =>
       inner.transaction(async (tx) => {
         const value = await work(tx.withPlugin(inTransaction));
