@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /*
  * Wire shapes of API v4, only the fields that we use, turned into our own names. Ids, money and times are strict; everything else gives way,

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { configError } from '../../base/errors.ts';
 import { RemoteError } from '../../base/remote-error.ts';
 import type { Secret } from '../../base/secret.ts';
