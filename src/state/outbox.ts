@@ -201,6 +201,7 @@ export async function claimEffects(
   const had = new Set<number>();
   const reserving = wanted.filter((row) => row.reservation !== undefined);
   const held = new Map<string, number>();
+  const taken: number[] = [];
   for (const chunk of chunks(reserving, 250)) {
     const rows = await tx
       .insertInto('reservations')
@@ -209,6 +210,7 @@ export async function claimEffects(
       .returning(['key', 'effect_id'])
       .execute();
     for (const row of rows) held.set(row.key, row.effect_id);
+    taken.push(...rows.map((row) => row.effect_id));
     const missed = chunk.filter((row) => !held.has(row.reservation ?? '')).map((row) => row.reservation ?? '');
     if (missed.length === 0) continue;
     const owned = await tx.selectFrom('reservations').select(['key', 'effect_id']).where('key', 'in', missed).execute();
@@ -230,6 +232,8 @@ export async function claimEffects(
       .execute();
     for (const row of rows) had.add(row.id);
   }
+  const unused = taken.filter((id) => !had.has(id));
+  for (const chunk of chunks(unused, PARAMETERS)) await dropReservations(tx, chunk);
   return had;
 }
 
