@@ -66,18 +66,24 @@ export function contactHandler(options: ContactOptions): EffectHandler {
     const findable = deliveries.filter((delivery) => identities(payloadOf(delivery)).length > 0);
     const payloads = findable.map(payloadOf);
     let found = await candidates(payloads);
-    const strangers = payloads.filter((payload) => !identities(payload).some((key) => found.has(key)));
-    const phones = [...new Set(strangers.map((payload) => payload.phone ?? '').filter(Boolean))];
-    if (phones.length > 0) {
+    const idsOf = (payload: ContactPayload) => identities(payload).flatMap((key) => found.get(key) ?? []);
+    const refresh = async (strangers: readonly ContactPayload[]) => {
+      const phones = [...new Set(strangers.map((payload) => payload.phone ?? '').filter(Boolean))];
+      if (phones.length === 0) return;
       await index.refresh('contacts', phones);
       found = await candidates(payloads);
-    }
+    };
+    await refresh(payloads.filter((payload) => idsOf(payload).length === 0));
+    await verify([...found.values()].flat());
+    // Merged into another or deleted since: whoever has the phone now is not known yet.
+    const lost = (payload: ContactPayload, ids: readonly number[]) =>
+      ids.length > 0 && !ids.some((id) => holds(id, payload));
+    await refresh(payloads.filter((payload) => lost(payload, idsOf(payload))));
     await verify([...found.values()].flat());
     const settled = new Map<number, Found>();
     for (const delivery of findable) {
       const payload = payloadOf(delivery);
-      const ids = identities(payload).flatMap((key) => found.get(key) ?? []);
-      const id = ids.find((candidate) => holds(candidate, payload));
+      const id = idsOf(payload).find((candidate) => holds(candidate, payload));
       if (id !== undefined) settled.set(delivery.row.id, asFound(id, payload));
     }
     return settled;
