@@ -81,15 +81,20 @@ export function peopleIndex({ client, memory, country, now, signal }: PeopleInde
     const from = fill.syncedAt - OVERLAP_S;
     const startedAt = Math.floor(now().getTime() / 1000);
     let previous = Number.POSITIVE_INFINITY;
+    let previousId = 0;
     let ordered = true;
+    // A list by id looks ordered as well where an import gave all its rows one time.
+    let byId = true;
     for (let number = 1; ; number++) {
       const page = await changed(entity, number, new Date(Math.max(from, 0) * 1000));
       for (const row of page.rows) {
         if (row.updatedAt > previous) ordered = false;
+        if (row.id < previousId) byId = false;
         previous = row.updatedAt;
+        previousId = row.id;
       }
       await memory.index.put(entity, page.rows.filter((row) => !row.isDeleted).map(indexed));
-      if (page.rows.length < PAGE || (ordered && previous < from)) break;
+      if (page.rows.length < PAGE || (ordered && !byId && previous < from)) break;
     }
     await save(entity, { ...fill, syncedAt: startedAt });
   }
@@ -125,6 +130,8 @@ export function peopleIndex({ client, memory, country, now, signal }: PeopleInde
       while (!current.complete) current = await fillPage(entity, current);
     }
     if (current.complete) {
+      // Pages that an earlier run read may have changed since.
+      if (fillState.page > 1) await syncChanges(entity, current);
       synced.add(entity);
       return;
     }
