@@ -2,26 +2,37 @@ import { createHash } from 'node:crypto';
 import type { AmoParts } from '../commands/amo-parts.ts';
 import type { CommandContext } from '../commands/define.ts';
 import { USER_AGENT } from '../commands/user-agent.ts';
+import type { WatchOptions } from '../commands/watch-parts.ts';
 import { parseLookback } from '../config/lookback.ts';
 import { loadMapping } from '../config/mapping.ts';
 import { type AnyGroup, type CoreSettings, coreSettings, readSettings } from '../config/settings.ts';
+import type { Audit } from '../domain/audit.ts';
 import { type HttpCore, httpCore } from '../http/core.ts';
 import type { AnyJob, JobDefinition, SystemName } from '../jobs/define.ts';
+import type { WatchdogClients } from '../jobs/watchdog.ts';
 import type { PassOptions, RunOptions } from '../runner/run-job.ts';
+import { auditBook } from '../state/audit.ts';
 import { bindAccount } from '../state/bindings.ts';
 import { type Database, openDatabase } from '../state/database.ts';
-import { saveKaspiOrders } from '../state/kaspi-orders.ts';
+import { dueKaspiOrders, markKaspiOrderLooked, saveKaspiOrders } from '../state/kaspi-orders.ts';
 import { requireSchema } from '../state/migrate.ts';
 import { type AmoSettings, amoSettings } from '../systems/amocrm/settings.ts';
 import { kaspiClient, kaspiHeaders } from '../systems/kaspi/client.ts';
 import { type KaspiSettings, kaspiSettings } from '../systems/kaspi/settings.ts';
+import { type MailSettings, mailSettings } from '../systems/mail/settings.ts';
+import { type TelegramSettings, telegramSettings } from '../systems/telegram/settings.ts';
 
 const TIMEOUT_MS = 15_000;
 /** Nobody documents Kaspi's limit; live users pace themselves from 6 to 50 a second (fact sheet, section 1). */
 const KASPI_PACE = { requests: 5, perMs: 1000 };
 
-const GROUPS: Record<SystemName, AnyGroup> = { kaspi: kaspiSettings, amocrm: amoSettings };
-type AllSettings = CoreSettings & KaspiSettings & AmoSettings;
+const GROUPS: Record<SystemName, AnyGroup> = {
+  kaspi: kaspiSettings,
+  amocrm: amoSettings,
+  telegram: telegramSettings,
+  mail: mailSettings,
+};
+type AllSettings = CoreSettings & KaspiSettings & AmoSettings & TelegramSettings & MailSettings;
 
 /** The groups of settings that a job's systems need. */
 export function settingsOf(job: AnyJob): AnyGroup[] {
@@ -36,6 +47,8 @@ export interface JobArguments {
 
 export interface Wired {
   options: RunOptions<unknown, unknown, unknown>;
+  /** What the pass found, where the job is an audit. */
+  audit(): Audit | undefined;
   close(): Promise<void>;
 }
 
@@ -54,7 +67,10 @@ export async function wireJob(
 ): Promise<Wired> {
   const { environment, globals, log, clock, signal } = ctx;
   const settings = readSettings(environment, [coreSettings, ...settingsOf(job)]) as AllSettings;
-  const mapping = await loadMapping({ baseDir: environment.baseDir, file: globals.mappingFile });
+  // The watchdog has no use for it, and a fault in it is what the watchdog may have to tell.
+  const mapping = isWatchdog(job)
+    ? undefined
+    : await loadMapping({ baseDir: environment.baseDir, file: globals.mappingFile });
   const database = await seams.openDatabase({
     url: settings.DATABASE_URL,
     baseDir: environment.baseDir,
@@ -64,11 +80,14 @@ export async function wireJob(
   try {
     await requireSchema(database);
     const amo = lazyAmo({ settings, database, core, clock, log, signal, dryRun: globals.dryRun });
+    const audits = auditBook(database, clock, globals.dryRun);
     const definition = job as unknown as JobDefinition<unknown, unknown, unknown>;
     const pass: PassOptions<unknown, unknown, unknown> = {
       job: definition,
       database,
-      clients: await clientsOf(job, { settings, core, amo }),
+      clients: isWatchdog(job)
+        ? await watchClients({ settings, environment, database, clock, log, dryRun: globals.dryRun, settingsOf })
+        : await clientsOf(job, { settings, core, amo }),
       settings,
       mapping,
       handlers: async () => {
@@ -76,7 +95,16 @@ export async function wireJob(
         await parts.bind();
         return parts.effects();
       },
-      tables: { kaspiOrders: { save: saveKaspiOrders } },
+      tables: {
+        kaspiOrders: {
+          save: saveKaspiOrders,
+          due: (due) => dueKaspiOrders(database.db, due),
+          looked: async (code, at) => {
+            if (!globals.dryRun) await markKaspiOrderLooked(database.db, code, at);
+          },
+        },
+        audits,
+      },
       clock,
       signal,
       log,
@@ -98,7 +126,7 @@ export async function wireJob(
       bind: () => bindKaspi(job, settings, database, clock.now()),
       ping: (ok) => ping(settings, core, job.name, ok, log),
     };
-    return { options, close: () => close(core, database) };
+    return { options, audit: audits.kept, close: () => close(core, database) };
   } catch (error) {
     await close(core, database);
     throw error;
@@ -121,6 +149,15 @@ function lazyAmo(wiring: AmoWiring): () => Promise<AmoParts> {
   };
 }
 
+function isWatchdog(job: AnyJob): boolean {
+  return job.systems.includes('telegram');
+}
+
+async function watchClients(options: WatchOptions): Promise<WatchdogClients> {
+  const { watchParts } = await import('../commands/watch-parts.ts');
+  return watchParts(options);
+}
+
 async function clientsOf(
   job: AnyJob,
   { settings, core, amo }: { settings: AllSettings; core: HttpCore; amo: () => Promise<AmoParts> },
@@ -134,7 +171,12 @@ async function clientsOf(
     limit: KASPI_PACE,
     credentials: 'KASPI_API_TOKEN',
   });
-  return { kaspi: kaspiClient(http, { pageSize: settings.KASPI_PAGE_SIZE }) };
+  const amocrm = async () => {
+    const { client, memory, bind } = await amo();
+    await bind();
+    return { client, memory };
+  };
+  return { kaspi: kaspiClient(http, { pageSize: settings.KASPI_PAGE_SIZE }), amocrm };
 }
 
 /** Kaspi has no call that names the shop; its token is said never to change, so its hash stands for it. */

@@ -1,4 +1,5 @@
 import { rm, writeFile } from 'node:fs/promises';
+import { usageError } from '../base/errors.ts';
 import { type Running, sandboxEnv, startSandbox } from '../sandbox/index.ts';
 import { type CommandContext, defineCommand, text, wholeNumber } from './define.ts';
 
@@ -28,16 +29,24 @@ export const sandboxCommand = defineCommand({
     try {
       seed(running, orders, oddities);
       const env = sandboxEnv(running);
-      if (write !== undefined) await writeFile(write, env, { mode: 0o600 });
+      if (write !== undefined) await writeNew(write, env);
       ctx.out.line(env);
       await untilStopped(ctx);
+      if (write !== undefined) await rm(write, { force: true });
     } finally {
       await running.close();
-      if (write !== undefined) await rm(write, { force: true });
     }
     return undefined;
   },
 });
+
+/** An operator's own settings file must not be lost to a rehearsal. */
+async function writeNew(file: string, env: string): Promise<void> {
+  await writeFile(file, env, { mode: 0o600, flag: 'wx' }).catch((error: unknown) => {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+    throw usageError(`--write: ${file} cannot be made (${code})`, 'Name a file that does not exist yet.');
+  });
+}
 
 function seed(running: Running, orders: number, oddities: boolean): void {
   if (orders > 0) {

@@ -26,6 +26,8 @@ export interface Revision {
   revision: number;
   /** What is asked for from then on; kept with the link. */
   planned: Json;
+  /** Keys of other effects that this change makes needless where they are not begun yet. */
+  supersedes?: readonly string[];
 }
 
 /** What the links know of a thing at a target. */

@@ -36,9 +36,13 @@ export function orderReading(context: KaspiJobContext, { keepUpToDate }: OrderRe
     again: (code) => clients.kaspi.orderByCode(code),
     keyOf: (item) => item.code,
     knownBy: (code) => keys.deal({ system: 'kaspi', id: code }),
-    wanted: (item) => allowed.includes(headOf(item.wire).state),
+    // An order that was born and archived while nobody polled is made by the job that keeps orders up to date.
+    wanted: (item) => {
+      const { state } = headOf(item.wire);
+      return allowed.includes(state) || (keepUpToDate && state === 'ARCHIVE');
+    },
     plan: (item) => planItem(item, context),
-    ...(keepUpToDate ? { change: (item: OrderItem, link: LinkState) => changeOf(item, link, context) } : {}),
+    ...(keepUpToDate ? upToDate(context) : {}),
     keep: (tx, items) => tables.kaspiOrders.save(tx, items.flatMap(readableHead), now),
   };
 }
@@ -69,12 +73,50 @@ async function planItem(item: OrderItem, context: KaspiJobContext): Promise<Plan
   return planOrder(orderFromKaspi(item.wire, entries, offers), planOptions(context));
 }
 
-async function changeOf(item: OrderItem, link: LinkState, context: KaspiJobContext): Promise<Change | undefined> {
-  const [{ orderFromKaspi }, { planOrderChange }] = await Promise.all([
+type Links = ReadonlyMap<string, LinkState>;
+
+/** What a reading needs to keep known orders up to date, and to follow open ones that the window no longer holds. */
+function upToDate(context: KaspiJobContext): Pick<Reading<OrderItem>, 'linksOf' | 'change' | 'older'> {
+  return {
+    linksOf: (code) => {
+      const source = { system: 'kaspi', id: code };
+      return [keys.deal(source), keys.dealGoods(source)];
+    },
+    change: (item, links) => changesOf(item, links, context),
+    older: (seen) => olderOrders(context, seen),
+  };
+}
+
+async function changesOf(item: OrderItem, links: Links, context: KaspiJobContext): Promise<Change[]> {
+  const [{ orderFromKaspi }, { planOrderChanges }] = await Promise.all([
     import('../systems/kaspi/convert.ts'),
     import('./kaspi-plan.ts'),
   ]);
-  return planOrderChange(orderFromKaspi(item.wire, item.entries ?? []), link, planOptions(context));
+  const entries = item.entries ?? (await changedEntries(item, links, context));
+  return planOrderChanges(orderFromKaspi(item.wire, entries), links, planOptions(context));
+}
+
+/** An order read by its id comes without entries; they are asked for only where its sum says that they have changed. */
+async function changedEntries(item: OrderItem, links: Links, context: KaspiJobContext): Promise<unknown[]> {
+  const deal = links.get(keys.deal({ system: 'kaspi', id: item.code }));
+  const planned = (deal?.planned ?? {}) as { price?: number };
+  const { id, totalMinor } = headOf(item.wire);
+  return planned.price === Math.round(totalMinor / 100) ? [] : context.clients.kaspi.entriesOf(id);
+}
+
+/** So many open orders outside the window are looked at in one pass, those first that were not looked at for longest. */
+const OLDER_PER_PASS = 30;
+/** A buyer may return goods within 14 days of receipt; after this long a completed order is taken for settled. */
+const COMPLETED_FOR_MS = 45 * 86_400_000;
+
+async function* olderOrders({ clients, tables, now }: KaspiJobContext, seen: ReadonlySet<string>) {
+  const completedSince = new Date(now.getTime() - COMPLETED_FOR_MS);
+  const due = await tables.kaspiOrders.due({ completedSince, limit: OLDER_PER_PASS, besides: seen });
+  for (const { code, kaspiId } of due) {
+    const item = await clients.kaspi.orderById(kaspiId);
+    if (item) yield [item];
+    await tables.kaspiOrders.looked(code, now);
+  }
 }
 
 function planOptions({ settings, mapping, adopting }: KaspiJobContext): OrderPlanOptions {

@@ -7,11 +7,14 @@ import { renderTemplate } from '../domain/template.ts';
 import type { Change } from '../runner/sink.ts';
 import {
   contactEffect,
+  type DealGoodsPayload,
   type DealPayload,
   type DealState,
   type DealUpdatePayload,
   dealEffect,
+  dealGoodsEffect,
   dealUpdateEffect,
+  type Goods,
   goodEffect,
   goodLinkEffect,
   keys,
@@ -70,8 +73,77 @@ export function planOrder(order: Order, options: OrderPlanOptions): Plan {
 }
 
 /**
- * What has to change in a deal that stands. Compared with what was last asked for, not with what amoCRM shows: that is
- * read right before the change is sent. Undefined: nothing new.
+ * What has to change at amoCRM of an order whose deal stands: the deal, and its goods. Compared with what was last asked
+ * for, not with what amoCRM shows: that is read right before a change is sent.
+ */
+export function planOrderChanges(
+  order: Order,
+  links: ReadonlyMap<string, LinkState>,
+  options: OrderPlanOptions,
+): Change[] {
+  const source = { system: 'kaspi', id: order.code };
+  const deal = links.get(keys.deal(source));
+  const goods = links.get(keys.dealGoods(source));
+  const changes = [
+    deal === undefined ? undefined : planOrderChange(order, deal, options),
+    goods === undefined ? undefined : planGoodsChange(order, goods, options),
+  ];
+  return changes.filter((change) => change !== undefined);
+}
+
+/** Undefined: nothing new. An order that came without its lines says nothing of its goods. */
+function planGoodsChange(order: Order, link: LinkState, options: OrderPlanOptions): Change | undefined {
+  const { catalogId } = options;
+  const planned = link.planned as Goods | null;
+  if (catalogId === undefined || planned === null || order.lines.length === 0) return undefined;
+  const source = { system: 'kaspi', id: order.code };
+  const record = { kind: ORDER_RECORD, key: order.code };
+  const to = goodsQuantities(order);
+  if (sameGoods(planned, to)) return undefined;
+  const revision = link.revision + 1;
+  // Links that were not made yet would bring the old quantities.
+  const supersedes = Object.keys(planned).map((sku) => keys.goodLink(source, sku));
+  const revises = { link: link.key, revision, planned: to, supersedes };
+  const { underWay } = link;
+  const ours = [link.applied as Goods, ...(underWay ? [(underWay.payload as DealGoodsPayload).to] : [])];
+  const made = goodsOf(order).map(({ sku, name, priceMinor }) =>
+    goodEffect(record, { catalogId, sku, name: name || sku, price: priceMinor / 100 }),
+  );
+  const lines = [...new Set([...Object.keys(planned), ...Object.keys(to)])]
+    .filter((sku) => (planned[sku] ?? 0) !== (to[sku] ?? 0))
+    .map((sku) => `${sku}: ${planned[sku] ?? 0} → ${to[sku] ?? 0}`);
+  return {
+    revises,
+    effect: dealGoodsEffect(source, record, revision, { catalogId, to, ours }, underWay?.key),
+    extra: [...made, changeNote(source, record, `goods-${revision}`, lines, options)],
+  };
+}
+
+function goodsQuantities(order: Order): Goods {
+  return Object.fromEntries(goodsOf(order).map(({ sku, quantity }) => [sku, quantity]));
+}
+
+function sameGoods(a: Goods, b: Goods): boolean {
+  return JSON.stringify(Object.entries(a).sort()) === JSON.stringify(Object.entries(b).sort());
+}
+
+const CHANGE_HEAD: Record<OrderTextLocale, string> = {
+  ru: 'Kaspi: заказ изменился',
+  en: 'Kaspi: the order has changed',
+};
+
+function changeNote(
+  source: { system: string; id: string },
+  record: { kind: string; key: string },
+  name: string,
+  lines: readonly string[],
+  { locale }: OrderPlanOptions,
+): Effect {
+  return noteEffect(source, record, `change-${name}`, [CHANGE_HEAD[locale], ...lines].join('\n'), false);
+}
+
+/**
+ * What has to change in a deal that stands. Undefined: nothing new.
  */
 export function planOrderChange(order: Order, link: LinkState, options: OrderPlanOptions): Change | undefined {
   const source = { system: 'kaspi', id: order.code };
@@ -90,7 +162,27 @@ export function planOrderChange(order: Order, link: LinkState, options: OrderPla
   return {
     revises,
     effect: dealUpdateEffect(source, record, revision, { to, ours, neverBack, afterFinal }, link.underWay?.key),
+    extra: [changeNote(source, record, String(revision), changeLines(planned, to, order, options), options)],
   };
+}
+
+const WORDS: Record<OrderTextLocale, { sum: string; state: string; tags: string; field: string }> = {
+  ru: { sum: 'Сумма', state: 'Состояние', tags: 'Метки', field: 'Поле' },
+  en: { sum: 'Total', state: 'State', tags: 'Tags', field: 'Field' },
+};
+
+/** What changed, for people; a field's old and new text may be personal, and stand in the deal anyway. */
+function changeLines(before: DealState, to: DealState, order: Order, { locale }: OrderPlanOptions): string[] {
+  const words = WORDS[locale];
+  const lines = [`${words.state}: ${order.state} / ${order.status}`];
+  if (before.price !== to.price) lines.push(`${words.sum}: ${before.price} → ${to.price}`);
+  if ([...before.tags].sort().join() !== [...to.tags].sort().join()) {
+    lines.push(`${words.tags}: ${before.tags.join(', ')} → ${to.tags.join(', ')}`);
+  }
+  for (const [id, text] of Object.entries(to.fields)) {
+    if ((before.fields[id] ?? '') !== text) lines.push(`${words.field} ${id}: ${before.fields[id] ?? ''} → ${text}`);
+  }
+  return lines;
 }
 
 function stateOf({ price, pipelineId, statusId, lossReasonId, tags, fields }: DealPayload): DealState {
@@ -141,6 +233,9 @@ function dealOf(order: Order, options: OrderPlanOptions): DealPayload {
     contactKey: keys.contact({ system: 'kaspi', id: order.code }),
     externalId: order.code,
     ...(deal.externalIdField === undefined ? {} : { externalField: deal.externalIdField }),
+    ...(options.catalogId === undefined
+      ? {}
+      : { goods: goodsQuantities(order), goodsKey: keys.dealGoods({ system: 'kaspi', id: order.code }) }),
     since: order.createdAt.toISOString(),
   };
 }
@@ -157,7 +252,7 @@ function stageOf(order: Order, options: OrderPlanOptions): Partial<DealPayload> 
   };
 }
 
-function stageRow(order: Order, rows: readonly KaspiStageRow[]): KaspiStageRow | undefined {
+export function stageRow(order: Order, rows: readonly KaspiStageRow[]): KaspiStageRow | undefined {
   const facts: Record<string, string | boolean | undefined> = orderFacts(order);
   return rows.find(({ when }) => holds(when, facts));
 }

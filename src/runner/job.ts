@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { ExitCode } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
+import type { AuditBook } from '../domain/audit.ts';
 import type { OrderHead } from '../domain/order.ts';
 import type { Tx } from '../state/database.ts';
 import type { Counts } from './deliver.ts';
@@ -14,6 +15,8 @@ export interface JobContext<Clients, Settings, Mapping> {
   clock: Clock;
   /** Read once, at the start of the pass. */
   now: Date;
+  /** Start of the look-back window, for jobs that keep no cursor. */
+  windowStart: Date;
   log: Logger;
   signal: AbortSignal;
   tables: Tables;
@@ -27,7 +30,18 @@ export interface JobContext<Clients, Settings, Mapping> {
 
 /** Tables of their own that jobs keep for operators. */
 export interface Tables {
-  kaspiOrders: { save(tx: Tx, orders: readonly OrderHead[], now: Date): Promise<number> };
+  kaspiOrders: {
+    save(tx: Tx, orders: readonly OrderHead[], now: Date): Promise<number>;
+    /** Orders that are not settled and were not looked at for longest. */
+    due(options: {
+      completedSince: Date;
+      limit: number;
+      besides: ReadonlySet<string>;
+    }): Promise<{ code: string; kaspiId: string }[]>;
+    /** Nothing in a dry run. */
+    looked(code: string, now: Date): Promise<void>;
+  };
+  audits: AuditBook;
 }
 
 /** What the runner must know of a job; `jobs/define.ts` says the rest. */

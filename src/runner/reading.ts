@@ -22,8 +22,12 @@ export interface Reading<R> {
   wanted(record: R): boolean;
   /** May read from the source; throws `AppError` where the record cannot be planned. */
   plan(record: R): Promise<Plan>;
-  /** For jobs that keep known records up to date: what has to change at the target, of a record whose create is done. */
-  change?(record: R, link: LinkState): Promise<Change | undefined>;
+  /** For jobs that keep known records up to date: the links of a record whose create is done. */
+  linksOf?(key: string): readonly string[];
+  /** What has to change at the target, given what the links know; links that are not bound are absent. */
+  change?(record: R, links: ReadonlyMap<string, LinkState>): Promise<readonly Change[]>;
+  /** Further records that the slices do not hold and that are due to be looked at, page by page. */
+  older?(seen: ReadonlySet<string>): AsyncIterable<readonly R[]>;
   /** Stores what the job's own table shows of the records, in the page's transaction. Returns how many rows changed. */
   keep(tx: Tx, records: readonly R[]): Promise<number>;
 }
@@ -52,6 +56,10 @@ export async function readAll<R>(reading: Reading<R>, options: ReadOptions): Pro
     if (options.signal.aborted) return;
     await readPage(reading, options, held, failed, seen, slice.to);
   }
+  for await (const page of reading.older?.(seen) ?? []) {
+    if (options.signal.aborted) return;
+    await readPage(reading, options, page, failed, seen, undefined);
+  }
   await readAgain(reading, options, failed, seen);
 }
 
@@ -68,9 +76,7 @@ async function readPage<R>(
   for (const record of records) seen.add(reading.keyOf(record));
   counts.fetched += records.length;
   const known = await sink.known(records.map((record) => reading.knownBy(reading.keyOf(record))));
-  const links = reading.change
-    ? await sink.links(records.map((record) => reading.knownBy(reading.keyOf(record))))
-    : new Map<string, LinkState>();
+  const links = await sink.links(records.flatMap((record) => reading.linksOf?.(reading.keyOf(record)) ?? []));
   const plans: Plan[] = [];
   const changes: Change[] = [];
   const problems: { record: RecordRef; reason: string }[] = [];
@@ -78,17 +84,18 @@ async function readPage<R>(
   for (const record of records) {
     const key = reading.keyOf(record);
     const isKnown = known.has(reading.knownBy(key));
-    const link = links.get(reading.knownBy(key));
     const mayPlan = failed.get(key) ?? !isKnown;
-    const outcome = mayPlan || link ? await planOne(reading, record, key, mayPlan ? undefined : link) : 'skip';
+    const stands = links.has(reading.knownBy(key));
+    const outcome = mayPlan || stands ? await planOne(reading, record, key, mayPlan ? undefined : links) : 'skip';
     if (outcome === 'skip') {
       counts.skipped += 1;
       if (isKnown) kept.push(record);
       continue;
     }
-    if ('revises' in outcome) {
-      changes.push(outcome);
+    if (Array.isArray(outcome)) {
+      changes.push(...outcome);
       kept.push(record);
+      if (outcome.length === 0) counts.skipped += 1;
       continue;
     }
     if ('reason' in outcome) {
@@ -111,10 +118,10 @@ async function planOne<R>(
   reading: Reading<R>,
   record: R,
   key: string,
-  link: LinkState | undefined,
-): Promise<Plan | Change | { record: RecordRef; reason: string } | 'skip'> {
+  links: ReadonlyMap<string, LinkState> | undefined,
+): Promise<Plan | Change[] | { record: RecordRef; reason: string } | 'skip'> {
   try {
-    if (link) return (await reading.change?.(record, link)) ?? 'skip';
+    if (links) return [...((await reading.change?.(record, links)) ?? [])];
     if (!reading.wanted(record)) return 'skip';
     return await reading.plan(record);
   } catch (error) {

@@ -21,6 +21,8 @@ export interface PageResult {
 export interface Change {
   revises: Revision;
   effect: Effect | undefined;
+  /** What goes along with the change: goods to be made first, a note that tells of it. */
+  extra?: readonly Effect[];
 }
 
 /** Where plans go: into the outbox, or, in a dry run, to the operator's eyes. */
@@ -53,9 +55,9 @@ export function outboxSink({ database, job, now, adopting }: OutboxSinkOptions):
           await storeEffects(tx, job, plan.effects, adopting, now);
           if (!faulty.has(plan.record.key)) await forgetFailed(tx, plan.record);
         }
-        for (const { revises, effect } of changes) {
+        for (const { revises, effect, extra = [] } of changes) {
           const taken = await takeRevision(tx, revises, now);
-          if (taken && effect) await storeEffects(tx, job, [effect], false, now);
+          if (taken) await storeEffects(tx, job, [...extra, ...(effect ? [effect] : [])], false, now);
         }
         for (const { record, reason } of problems) await keepFailed(tx, job, record, reason, now);
         await keep(tx);
@@ -85,7 +87,7 @@ export function planSink({ database, job, now }: OutboxSinkOptions): PlanSink {
     store: async (result) => {
       const planned = [
         ...result.plans.flatMap((plan) => plan.effects),
-        ...result.changes.flatMap((change) => change.effect ?? []),
+        ...result.changes.flatMap(({ effect, extra = [] }) => [...extra, ...(effect ? [effect] : [])]),
       ];
       const known = await knownKeys(
         database.db,

@@ -46,3 +46,32 @@ export async function saveKaspiOrders(tx: Tx, orders: readonly OrderHead[], now:
   }
   return changed;
 }
+
+export interface DueOptions {
+  /** Completed orders that are older than this are settled. */
+  completedSince: Date;
+  limit: number;
+  /** Orders that this pass has seen already. */
+  besides: ReadonlySet<string>;
+}
+
+/** Orders that are not settled, those first that were not looked at for longest. */
+export async function dueKaspiOrders(tx: Tx, { completedSince, limit, besides }: DueOptions) {
+  const rows = await tx
+    .selectFrom('kaspi_orders')
+    .select(['order_code', 'kaspi_id'])
+    .where('final', '=', 0)
+    .where((eb) => eb.or([eb('status', '!=', 'COMPLETED'), eb('ordered_at', '>=', completedSince.toISOString())]))
+    .orderBy((eb) => eb.fn.coalesce('looked_at', 'created_at'))
+    .limit(limit + besides.size)
+    .execute();
+  return rows
+    .filter((row) => !besides.has(row.order_code))
+    .slice(0, limit)
+    .map((row) => ({ code: row.order_code, kaspiId: row.kaspi_id }));
+}
+
+/** Puts the order to the end of the queue. */
+export async function markKaspiOrderLooked(tx: Tx, code: string, now: Date): Promise<void> {
+  await tx.updateTable('kaspi_orders').set({ looked_at: now.toISOString() }).where('order_code', '=', code).execute();
+}

@@ -99,7 +99,11 @@ function revisionKeys({ key, revision }: { key: string; revision: number }): str
  * Takes the next revision of a link: updates not yet begun are superseded by it. False where another run has taken that
  * revision in between. To be called in the transaction that stores the update.
  */
-export async function takeRevision(tx: Tx, { link, revision, planned }: Revision, now: Date): Promise<boolean> {
+export async function takeRevision(
+  tx: Tx,
+  { link, revision, planned, supersedes = [] }: Revision,
+  now: Date,
+): Promise<boolean> {
   const taken = await tx
     .updateTable('links')
     .set({ revision, planned: JSON.stringify(planned), updated_at: now.toISOString() })
@@ -108,7 +112,8 @@ export async function takeRevision(tx: Tx, { link, revision, planned }: Revision
     .returning('key')
     .execute();
   if (taken.length === 0) return false;
-  for (const keys of chunks(revisionKeys({ key: link, revision: revision - 1 }), 900)) {
+  const needless = [...revisionKeys({ key: link, revision: revision - 1 }), ...supersedes];
+  for (const keys of chunks(needless, 900)) {
     await tx
       .updateTable('outbox')
       .set({ state: 'superseded' })

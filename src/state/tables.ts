@@ -175,6 +175,8 @@ export interface KaspiOrdersTable {
   final: Generated<number>;
   created_at: InstantText;
   updated_at: InstantText;
+  /** When it was last asked for by its id. */
+  looked_at: InstantText | null;
 }
 
 /** A view: to be read only. */

@@ -100,6 +100,8 @@ describe('the plan of a new order', () => {
       price: 7990,
     });
     expect(only(plan, 'deal')).toEqual({
+      goods: { 'KETTLE-17-W': 2 },
+      goodsKey: `amocrm:deal-goods:kaspi:${CODE}`,
       name: `Kaspi #${CODE}`,
       price: 15980,
       pipelineId: 10,

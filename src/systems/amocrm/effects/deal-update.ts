@@ -7,6 +7,7 @@ import type { DealChange } from '../write.ts';
 import { blame } from './blame.ts';
 import { fieldWrites } from './field-values.ts';
 import { type DealState, type DealUpdatePayload, KINDS } from './payloads.ts';
+import { conflictReport, goneReport } from './reports.ts';
 
 const DAY_MS = 86_400_000;
 /** Won and lost; they stand in every pipeline with these ids (API v2 documents, leads). */
@@ -36,7 +37,7 @@ export function dealUpdateHandler({ client, memory }: DealUpdateOptions): Effect
     for (const delivery of deliveries) {
       const deal = deals.get(dealIdOf(delivery));
       if (!deal) {
-        settled.set(delivery.row.id, asFound(delivery, [goneReport(delivery)]));
+        settled.set(delivery.row.id, asFound(delivery, [goneReport(delivery, dealIdOf(delivery))]));
         continue;
       }
       const patch = patchOf(deal, delivery, fields, stages);
@@ -106,7 +107,7 @@ function patchOf(deal: Deal, delivery: Delivery, fields: readonly Field[], pipel
   const payload = payloadOf(delivery);
   const { to, ours } = payload;
   const reports: Report[] = [];
-  const conflict = (what: string) => reports.push(conflictReport(delivery, what));
+  const conflict = (what: string) => reports.push(conflictReport(delivery, dealIdOf(delivery), what));
   const change: Omit<DealChange, 'id'> = {};
   if (deal.price !== to.price) {
     if (ours.some((state) => state.price === deal.price)) change.price = to.price;
@@ -196,22 +197,4 @@ function shownText(deal: Deal, id: string): string {
 function sameValue(shown: string, text: string, field: Field | undefined): boolean {
   const [write] = fieldWrites({ own: text }, ['own'], field ? [{ ...field, id: Number.NaN }] : []);
   return shown === text || shown === String(write?.values?.[0]?.value ?? text);
-}
-
-function conflictReport(delivery: Delivery, what: string): Report {
-  const { record } = delivery.row;
-  return {
-    kind: 'conflict',
-    subject: `${record.kind}:${record.key}:${what}`,
-    message: `${record.kind} ${record.key}: ${what} of deal ${dealIdOf(delivery)} was changed in amoCRM by someone else; it is left as it is`,
-  };
-}
-
-function goneReport(delivery: Delivery): Report {
-  const { record } = delivery.row;
-  return {
-    kind: 'deal_gone',
-    subject: `${record.kind}:${record.key}`,
-    message: `${record.kind} ${record.key}: deal ${dealIdOf(delivery)} is gone in amoCRM; it is not made again`,
-  };
 }

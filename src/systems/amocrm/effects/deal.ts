@@ -97,9 +97,11 @@ function payloadOf(delivery: Delivery): DealPayload {
 }
 
 function asFound(id: number, payload: DealPayload): Found {
-  const { price, pipelineId, statusId, lossReasonId, tags, fields } = payload;
+  const { goods, goodsKey, price, pipelineId, statusId, lossReasonId, tags, fields } = payload;
   const applied = JSON.parse(JSON.stringify({ price, pipelineId, statusId, lossReasonId, tags, fields })) as Json;
-  return { remoteId: String(id), applied };
+  const remoteId = String(id);
+  const links = goods && goodsKey ? [{ key: goodsKey, kind: KINDS.dealGoods, remoteId, applied: goods }] : [];
+  return { remoteId, applied, links };
 }
 
 function hasFields(delivery: Delivery): boolean {

@@ -3,6 +3,7 @@ import type { AmocrmClient } from '../client.ts';
 import type { AmoMemory } from '../memory.ts';
 import { contactHandler } from './contact.ts';
 import { dealHandler } from './deal.ts';
+import { dealGoodsHandler } from './deal-goods.ts';
 import { dealUpdateHandler } from './deal-update.ts';
 import { goodHandler } from './good.ts';
 import { goodLinkHandler } from './good-link.ts';
@@ -25,7 +26,8 @@ export function amoEffects(options: AmoEffectOptions): EffectHandler[] {
     goodHandler({ client, memory }),
     dealHandler({ client, memory }),
     goodLinkHandler({ client }),
-    noteHandler({ client }),
     dealUpdateHandler({ client, memory }),
+    dealGoodsHandler({ client, memory }),
+    noteHandler({ client }),
   ];
 }

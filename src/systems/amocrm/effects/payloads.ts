@@ -14,6 +14,7 @@ export const KINDS = {
   goodLink: 'amocrm.good-link',
   note: 'amocrm.note',
   dealUpdate: 'amocrm.deal-update',
+  dealGoods: 'amocrm.deal-goods',
 } as const;
 
 export const keys = {
@@ -21,6 +22,8 @@ export const keys = {
   phone: (phone: string) => `amocrm:contact:phone:${phone}`,
   email: (email: string) => `amocrm:contact:email:${email}`,
   deal: (source: Source) => `amocrm:deal:${source.system}:${source.id}`,
+  /** What the deal's goods were last asked to be; a link of its own, for it has revisions of its own. */
+  dealGoods: (source: Source) => `amocrm:deal-goods:${source.system}:${source.id}`,
   good: (catalogId: number, sku: string) => `amocrm:good:${catalogId}:${sku}`,
   goodLink: (source: Source, sku: string) => `amocrm:good-link:${source.system}:${source.id}:${sku}`,
   note: (source: Source, name: string) => `amocrm:note:${source.system}:${source.id}:${name}`,
@@ -56,7 +59,22 @@ export type DealPayload = {
   /** How the deal is found again: the text field that holds the code, or the name. */
   externalId: string;
   externalField?: number;
+  /** What its link of goods begins with; the goods themselves are effects of their own. */
+  goods?: Goods;
+  goodsKey?: string;
   since: string;
+};
+
+/** Article → quantity, pieces or kilograms. */
+export type Goods = { [sku: string]: number };
+
+export type DealGoodsPayload = {
+  dealKey: string;
+  goodsKey: string;
+  catalogId: number;
+  to: Goods;
+  /** What we may have linked before: another quantity is a person's. */
+  ours: Goods[];
 };
 
 /** What a deal holds that we write and keep up to date. */
@@ -117,6 +135,26 @@ export function dealUpdateEffect(
     needs: previous === undefined ? [dealKey] : [dealKey, previous],
     payload: clean({ dealKey, ...payload }),
     revises: { link: dealKey, revision, planned },
+  };
+}
+
+/** A change of the goods of a deal that stands; goods that are new to the catalog go first. */
+export function dealGoodsEffect(
+  source: Source,
+  record: RecordRef,
+  revision: number,
+  payload: Omit<DealGoodsPayload, 'dealKey' | 'goodsKey'>,
+  previous: string | undefined,
+): Effect {
+  const dealKey = keys.deal(source);
+  const goodsKey = keys.dealGoods(source);
+  const wanted = Object.keys(payload.to).map((sku) => keys.good(payload.catalogId, sku));
+  return {
+    key: `${goodsKey}#${revision}`,
+    kind: KINDS.dealGoods,
+    record,
+    needs: [dealKey, ...wanted, ...(previous === undefined ? [] : [previous])],
+    payload: clean({ dealKey, goodsKey, ...payload }),
   };
 }
 

@@ -1,0 +1,161 @@
+import type { Json } from '../../../base/schema.ts';
+import type { Delivery, EffectHandler, Found, Look, Outcome, Report } from '../../../domain/handler.ts';
+import type { AmocrmClient } from '../client.ts';
+import type { AmoMemory } from '../memory.ts';
+import type { ElementLink } from '../schema.ts';
+import type { NewLink, Unlink } from '../write.ts';
+import { type DealGoodsPayload, type Goods, KINDS, keys } from './payloads.ts';
+import { conflictReport, goneReport } from './reports.ts';
+
+/** One request carries so many links; the vendor's library recommends 50 items a batch (amocrm-api-php, README). */
+const ITEMS = 50;
+
+/** What `doctor --probe` stores of linking a linked element again: it sets the quantity, or adds a second row. */
+export const RELINK_FACT = 'probe:relink';
+
+export interface DealGoodsOptions {
+  client: AmocrmClient;
+  memory: AmoMemory;
+}
+
+interface Difference {
+  elementId: number;
+  present: number;
+  wanted: number;
+}
+
+/** Goods of deals that stand: added, changed, taken away. Only what we have linked is unlinked. */
+export function dealGoodsHandler({ client, memory }: DealGoodsOptions): EffectHandler {
+  const differences = new Map<number, { changes: Difference[]; reports: Report[] }>();
+
+  async function known(deliveries: readonly Delivery[]): Promise<Map<number, Found>> {
+    const links = await client.linksOfDeals(deliveries.map(dealIdOf));
+    const bound = await memory.bound(deliveries.flatMap(goodKeys));
+    const linkedByUs = await memory.bound(deliveries.flatMap(linkKeys));
+    const settled = new Map<number, Found>();
+    for (const delivery of deliveries) {
+      const present = links.get(dealIdOf(delivery));
+      if (!present) {
+        settled.set(delivery.row.id, asFound(delivery, [goneReport(delivery, dealIdOf(delivery))]));
+        continue;
+      }
+      const found = compare(delivery, present, bound, new Set(linkedByUs.keys()));
+      if (found.changes.length === 0) settled.set(delivery.row.id, asFound(delivery, found.reports));
+      else differences.set(delivery.row.id, found);
+    }
+    return settled;
+  }
+
+  /** Two steps, each of them safe to repeat: what is read anew after a cut tells what is left to do. */
+  async function send(deliveries: readonly Delivery[], onSend: () => Promise<void>): Promise<Map<number, Outcome>> {
+    const replaces = (await memory.fact(RELINK_FACT)) === 'replaces';
+    const unlinks: Unlink[] = [];
+    const links: NewLink[] = [];
+    for (const delivery of deliveries) {
+      const { catalogId } = payloadOf(delivery);
+      const dealId = dealIdOf(delivery);
+      for (const { elementId, present, wanted } of differences.get(delivery.row.id)?.changes ?? []) {
+        // Whether a second link sets the quantity or adds a row is not documented, so the first one goes.
+        if (present > 0 && (wanted === 0 || !replaces)) unlinks.push({ dealId, elementId, catalogId });
+        if (wanted > 0) links.push({ dealId, elementId, catalogId, quantity: wanted });
+      }
+    }
+    for (let at = 0; at < unlinks.length; at += ITEMS) await client.unlinkDeals(unlinks.slice(at, at + ITEMS), onSend);
+    for (let at = 0; at < links.length; at += ITEMS) await client.linkDeals(links.slice(at, at + ITEMS), onSend);
+    return new Map(
+      deliveries.map((delivery) => [
+        delivery.row.id,
+        { state: 'done', ...asFound(delivery, differences.get(delivery.row.id)?.reports ?? []) },
+      ]),
+    );
+  }
+
+  async function look(deliveries: readonly Delivery[]): Promise<Map<number, Look>> {
+    const found = await known(deliveries);
+    return new Map(
+      deliveries.map(({ row }): [number, Look] => {
+        const one = found.get(row.id);
+        return [row.id, one ? { state: 'found', ...one } : { state: 'absent' }];
+      }),
+    );
+  }
+
+  return {
+    kind: KINDS.dealGoods,
+    batch: 20,
+    counts: 'updated',
+    known,
+    send,
+    look,
+    verify: async (deliveries) => {
+      const settled = await known(deliveries);
+      return deliveries.filter(({ row }) => !settled.has(row.id)).map(({ row }) => row.id);
+    },
+    describe: (payload) => ({ goods: (payload as DealGoodsPayload).to }) satisfies Record<string, Json>,
+  };
+}
+
+function payloadOf(delivery: Delivery): DealGoodsPayload {
+  return delivery.row.payload as DealGoodsPayload;
+}
+
+function dealIdOf(delivery: Delivery): number {
+  return Number(delivery.ids.get(payloadOf(delivery).dealKey));
+}
+
+/** Every article that is wanted now or that we may have linked before. */
+function skusOf({ to, ours }: DealGoodsPayload): string[] {
+  return [...new Set([to, ...ours].flatMap((goods: Goods) => Object.keys(goods)))];
+}
+
+function goodKeys(delivery: Delivery): string[] {
+  const payload = payloadOf(delivery);
+  return skusOf(payload).map((sku) => keys.good(payload.catalogId, sku));
+}
+
+function linkKeys(delivery: Delivery): string[] {
+  const payload = payloadOf(delivery);
+  return skusOf(payload).map((sku) => linkKey(payload, sku));
+}
+
+function linkKey({ dealKey }: DealGoodsPayload, sku: string): string {
+  const [, , system = '', ...id] = dealKey.split(':');
+  return keys.goodLink({ system, id: id.join(':') }, sku);
+}
+
+function compare(
+  delivery: Delivery,
+  links: readonly ElementLink[],
+  bound: ReadonlyMap<string, string>,
+  linkedByUs: ReadonlySet<string>,
+): { changes: Difference[]; reports: Report[] } {
+  const payload = payloadOf(delivery);
+  const changes: Difference[] = [];
+  const reports: Report[] = [];
+  for (const sku of skusOf(payload)) {
+    const elementId = Number(bound.get(keys.good(payload.catalogId, sku)) ?? Number.NaN);
+    if (Number.isNaN(elementId)) continue;
+    const present = links
+      .filter((link) => link.elementId === elementId && link.catalogId === payload.catalogId)
+      .reduce((sum, link) => sum + link.quantity, 0);
+    const wanted = payload.to[sku] ?? 0;
+    if (same(present, wanted)) continue;
+    const before = payload.ours.map((goods) => goods[sku] ?? 0);
+    // Goods that never got onto the deal are missing through us, not through a person.
+    if (!linkedByUs.has(linkKey(payload, sku))) before.push(0);
+    if (before.some((quantity) => same(quantity, present))) changes.push({ elementId, present, wanted });
+    else if (!same(before[0] ?? 0, wanted)) reports.push(conflictReport(delivery, dealIdOf(delivery), `goods ${sku}`));
+  }
+  return { changes, reports };
+}
+
+/** Weighed goods have three decimals; a float on the way must not look like a change. */
+function same(a: number, b: number): boolean {
+  return Math.abs(a - b) < 0.0005;
+}
+
+function asFound(delivery: Delivery, reports: readonly Report[]): Found {
+  const { goodsKey, to } = payloadOf(delivery);
+  const remoteId = String(dealIdOf(delivery));
+  return { remoteId, links: [{ key: goodsKey, kind: KINDS.dealGoods, remoteId, applied: to }], reports };
+}
