@@ -28,6 +28,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./crontab.ts')).crontabCommand,
   },
   {
+    name: 'alerts:test',
+    summary: 'Sends a test alert over every configured channel',
+    load: async () => (await import('./alerts-test.ts')).alertsTestCommand,
+  },
+  {
     name: 'amo:auth',
     summary: 'Exchanges an authorization code; without one, prints the address to open',
     load: async () => (await import('./amo.ts')).amoAuthCommand,

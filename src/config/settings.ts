@@ -127,6 +127,7 @@ export const coreSettings = defineGroup({
   KASPI_POLL_EVERY: withDefault('1m', duration()),
   KASPI_RECONCILE_EVERY: withDefault('10m', duration()),
   AMO_REFRESH_TOKEN_EVERY: withDefault('6h', duration()),
+  WATCHDOG_EVERY: withDefault('5m', duration()),
 });
 
 export type CoreSettings = SettingsOf<typeof coreSettings>;

@@ -1,7 +1,7 @@
 import type { JobContext } from '../runner/job.ts';
 
 /** The systems that a job may touch; their settings must be present. */
-export type SystemName = 'kaspi' | 'amocrm';
+export type SystemName = 'kaspi' | 'amocrm' | 'telegram' | 'mail';
 
 /** A unit of work that cron runs: a value that tells what it reads, how far back, and what it may touch. */
 export interface JobDefinition<Clients, Settings, Mapping> {
@@ -29,6 +29,6 @@ export interface JobEntry {
   name: string;
   summary: string;
   /** The variable that holds its usual interval. */
-  every: 'KASPI_POLL_EVERY' | 'KASPI_RECONCILE_EVERY' | 'AMO_REFRESH_TOKEN_EVERY';
+  every: 'KASPI_POLL_EVERY' | 'KASPI_RECONCILE_EVERY' | 'AMO_REFRESH_TOKEN_EVERY' | 'WATCHDOG_EVERY';
   load: () => Promise<AnyJob>;
 }

@@ -20,4 +20,10 @@ export const jobs: readonly JobEntry[] = [
     every: 'AMO_REFRESH_TOKEN_EVERY',
     load: async () => (await import('./amo-refresh-token.ts')).amoRefreshToken,
   },
+  {
+    name: 'watchdog',
+    summary: 'Heartbeats, failures, backlog, freshness and tokens checked; alerts sent and cleared',
+    every: 'WATCHDOG_EVERY',
+    load: async () => (await import('./watchdog.ts')).watchdog,
+  },
 ];

@@ -1,10 +1,15 @@
 import { type AmocrmStandin, amocrmStandin } from './amocrm.ts';
 import { KASPI_SANDBOX_TOKEN, type KaspiStandin, kaspiStandin } from './kaspi.ts';
 import { type RunningStandin, serve } from './kit.ts';
+import { SMTP_SANDBOX_PASS, SMTP_SANDBOX_USER, type SmtpStandin, smtpStandin } from './smtp.ts';
+import { TELEGRAM_SANDBOX_CHAT, TELEGRAM_SANDBOX_TOKEN, type TelegramStandin, telegramStandin } from './telegram.ts';
 
 export interface Running {
   kaspi: RunningStandin<KaspiStandin>;
   amo: RunningStandin<AmocrmStandin>;
+  telegram: RunningStandin<TelegramStandin>;
+  /** Takes mail at `standin.port`; its `url` is for `/__sandbox/` alone. */
+  smtp: RunningStandin<SmtpStandin>;
   close(): Promise<void>;
 }
 
@@ -18,17 +23,22 @@ export interface SandboxOptions {
 export async function startSandbox({ kaspiPort = 0, amoPort = 0 }: SandboxOptions = {}): Promise<Running> {
   const kaspi = await serve(kaspiStandin(), kaspiPort);
   const amo = await serve(amocrmStandin(), amoPort);
+  const telegram = await serve(telegramStandin());
+  const mailServer = await smtpStandin();
+  const smtp = await serve(mailServer);
   return {
     kaspi,
     amo,
+    telegram,
+    smtp,
     close: async () => {
-      await Promise.all([kaspi.close(), amo.close()]);
+      await Promise.all([kaspi.close(), amo.close(), telegram.close(), smtp.close(), mailServer.close()]);
     },
   };
 }
 
 /** The settings that point sdelka at the stand-ins; nothing in them is worth hiding. */
-export function sandboxEnv({ kaspi, amo }: Running): string {
+export function sandboxEnv({ kaspi, amo, telegram, smtp }: Running): string {
   const token = amo.standin.credentials().long_lived_token;
   return [
     '# Points sdelka at the sandbox; the tokens open nothing else.',
@@ -41,6 +51,16 @@ export function sandboxEnv({ kaspi, amo }: Running): string {
     'AMO_STATUS_ID=80953554',
     'AMO_RESPONSIBLE_USER_ID=12380450',
     'AMO_CATALOG_ID=5501',
+    `TELEGRAM_API_URL=${telegram.url}`,
+    `ALERT_TELEGRAM_BOT_TOKEN=${TELEGRAM_SANDBOX_TOKEN}`,
+    `ALERT_TELEGRAM_CHAT_ID=${TELEGRAM_SANDBOX_CHAT}`,
+    `# What came by mail: ${smtp.url}/__sandbox/state`,
+    'ALERT_EMAIL_TO=owner@sandbox.example',
+    'ALERT_EMAIL_FROM=sdelka@sandbox.example',
+    'ALERT_EMAIL_SMTP_HOST=127.0.0.1',
+    `ALERT_EMAIL_SMTP_PORT=${smtp.standin.port}`,
+    `ALERT_EMAIL_SMTP_USER=${SMTP_SANDBOX_USER}`,
+    `ALERT_EMAIL_SMTP_PASS=${SMTP_SANDBOX_PASS}`,
     '',
   ].join('\n');
 }

@@ -8,8 +8,10 @@ import { coreSettings, readSettings, secretTexts } from '../../src/config/settin
 import type { Variable } from '../../src/config/variables.ts';
 import { amoBaseUrl, amoSettings } from '../../src/systems/amocrm/settings.ts';
 import { kaspiSettings } from '../../src/systems/kaspi/settings.ts';
+import { mailSettings } from '../../src/systems/mail/settings.ts';
+import { telegramSettings } from '../../src/systems/telegram/settings.ts';
 
-const groups = [coreSettings, kaspiSettings, amoSettings] as const;
+const groups = [coreSettings, kaspiSettings, amoSettings, telegramSettings, mailSettings] as const;
 
 const least = { KASPI_API_TOKEN: 'kaspi-token=', AMO_SUBDOMAIN: 'demo', AMO_LONG_LIVED_TOKEN: 'amo-token' };
 
