@@ -12,9 +12,14 @@ import type { EntryOffer, KaspiClient } from '../systems/kaspi/client.ts';
 import { headOf } from '../systems/kaspi/head.ts';
 import type { OrderItem } from '../systems/kaspi/schema.ts';
 import type { KaspiSettings } from '../systems/kaspi/settings.ts';
+import type { AmoAccess } from './kaspi-compare.ts';
 import type { OrderPlanOptions } from './kaspi-plan.ts';
 
-export type KaspiJobContext = JobContext<{ kaspi: KaspiClient }, CoreSettings & KaspiSettings & AmoSettings, Mapping>;
+export type KaspiJobContext = JobContext<
+  { kaspi: KaspiClient; amocrm: () => Promise<AmoAccess> },
+  CoreSettings & KaspiSettings & AmoSettings,
+  Mapping
+>;
 
 export interface OrderReadingOptions {
   /** Whether known orders are compared with what amoCRM was given. */
@@ -59,18 +64,24 @@ function readableHead(item: OrderItem): OrderHead[] {
 
 /** Loaded for new orders only: an idle pass needs neither the phone library nor the planner. */
 async function planItem(item: OrderItem, context: KaspiJobContext): Promise<Plan> {
-  const [{ entriesWithoutOffer, orderFromKaspi }, { planOrder }] = await Promise.all([
+  const [{ orderFromKaspi }, { planOrder }] = await Promise.all([
     import('../systems/kaspi/convert.ts'),
     import('./kaspi-plan.ts'),
   ]);
   const { kaspi } = context.clients;
   const entries = item.entries ?? (item.id === undefined ? [] : await kaspi.entriesOf(item.id));
+  return planOrder(orderFromKaspi(item.wire, entries, await offersOf(entries, context)), planOptions(context));
+}
+
+/** The goods of entries that came without them; a request for each. */
+async function offersOf(entries: readonly unknown[], { clients }: KaspiJobContext): Promise<Map<string, EntryOffer>> {
+  const { entriesWithoutOffer } = await import('../systems/kaspi/convert.ts');
   const offers = new Map<string, EntryOffer>();
   for (const entryId of entriesWithoutOffer(entries)) {
-    const offer = await kaspi.skuOfEntry(entryId);
+    const offer = await clients.kaspi.skuOfEntry(entryId);
     if (offer !== undefined) offers.set(entryId, offer);
   }
-  return planOrder(orderFromKaspi(item.wire, entries, offers), planOptions(context));
+  return offers;
 }
 
 type Links = ReadonlyMap<string, LinkState>;
@@ -92,16 +103,17 @@ async function changesOf(item: OrderItem, links: Links, context: KaspiJobContext
     import('../systems/kaspi/convert.ts'),
     import('./kaspi-plan.ts'),
   ]);
-  const entries = item.entries ?? (await changedEntries(item, links, context));
-  return planOrderChanges(orderFromKaspi(item.wire, entries), links, planOptions(context));
+  const changed = sumChanged(item, links);
+  const entries = item.entries ?? (changed ? await context.clients.kaspi.entriesOf(headOf(item.wire).id) : []);
+  const offers = changed ? await offersOf(entries, context) : new Map<string, EntryOffer>();
+  return planOrderChanges(orderFromKaspi(item.wire, entries, offers), links, planOptions(context));
 }
 
-/** An order read by its id comes without entries; they are asked for only where its sum says that they have changed. */
-async function changedEntries(item: OrderItem, links: Links, context: KaspiJobContext): Promise<unknown[]> {
+/** What an answer lacks of the goods is asked for only where the sum says that they have changed. */
+function sumChanged(item: OrderItem, links: Links): boolean {
   const deal = links.get(keys.deal({ system: 'kaspi', id: item.code }));
-  const planned = (deal?.planned ?? {}) as { price?: number };
-  const { id, totalMinor } = headOf(item.wire);
-  return planned.price === Math.round(totalMinor / 100) ? [] : context.clients.kaspi.entriesOf(id);
+  const { price } = (deal?.planned ?? {}) as { price?: number };
+  return price !== undefined && price !== Math.round(headOf(item.wire).totalMinor / 100);
 }
 
 /** So many open orders outside the window are looked at in one pass, those first that were not looked at for longest. */

@@ -1,5 +1,6 @@
 import { SLICE_MS } from '../systems/kaspi/client.ts';
 import { defineJob } from './define.ts';
+import { compareChangedDeals, forgetDeletedDeals } from './kaspi-compare.ts';
 import { type KaspiJobContext, orderReading } from './kaspi-orders.ts';
 
 export const kaspiReconcile = defineJob({
@@ -9,5 +10,10 @@ export const kaspiReconcile = defineJob({
   lookback: 'KASPI_RECONCILE_LOOKBACK',
   overlapMs: 10 * 60_000,
   sliceMs: SLICE_MS,
-  run: (context: KaspiJobContext) => context.eachPage(orderReading(context, { keepUpToDate: true })),
+  flags: { recreateDeleted: 'make deals anew that were deleted in amoCRM' },
+  run: async (context: KaspiJobContext) => {
+    if (context.flags.has('recreateDeleted')) await forgetDeletedDeals(context, await context.clients.amocrm());
+    await context.eachPage(orderReading(context, { keepUpToDate: true }));
+    await compareChangedDeals(context, await context.clients.amocrm());
+  },
 });

@@ -4,8 +4,12 @@ import type { Logger } from '../base/log.ts';
 import type { AuditBook } from '../domain/audit.ts';
 import type { OrderHead } from '../domain/order.ts';
 import type { Tx } from '../state/database.ts';
+import type { dealBook } from '../state/deal-links.ts';
 import type { Counts } from './deliver.ts';
 import type { Reading } from './reading.ts';
+
+export type { BoundDeal } from '../state/deal-links.ts';
+export type DealBook = ReturnType<typeof dealBook>;
 
 /** What the runner gives a job for one pass. `clients` holds those of the job's systems alone. */
 export interface JobContext<Clients, Settings, Mapping> {
@@ -20,6 +24,8 @@ export interface JobContext<Clients, Settings, Mapping> {
   log: Logger;
   signal: AbortSignal;
   tables: Tables;
+  /** The job's own options that were given. */
+  flags: ReadonlySet<string>;
   /** A fresh, restored or moved database: what is planned may stand at the target already. */
   adopting: boolean;
   /** The pass's figures, for jobs that read no pages. */
@@ -30,6 +36,7 @@ export interface JobContext<Clients, Settings, Mapping> {
 
 /** Tables of their own that jobs keep for operators. */
 export interface Tables {
+  deals: DealBook;
   kaspiOrders: {
     save(tx: Tx, orders: readonly OrderHead[], now: Date): Promise<number>;
     /** Orders that are not settled and were not looked at for longest. */
