@@ -1,7 +1,11 @@
 import type { Delivery, EffectHandler, Look, Outcome } from '../../../domain/handler.ts';
 import type { AmocrmClient } from '../client.ts';
+import { validationErrors } from '../schema.ts';
 import { blame } from './blame.ts';
 import { KINDS, type NotePayload } from './payloads.ts';
+
+/** Stands for a note that was not made, since its deal is gone. */
+const NO_NOTE = 'none';
 
 /** A note on a deal; its marker is how it is found again, since notes have no key of their own. */
 export function noteHandler({ client }: { client: AmocrmClient }): EffectHandler {
@@ -41,7 +45,16 @@ export function noteHandler({ client }: { client: AmocrmClient }): EffectHandler
     hangsOn: (payload) => (payload as NotePayload).dealKey,
     send,
     look,
-    judge: (error, deliveries) => blame(error, deliveries, { fields: () => [], extra: () => [] }),
+    judge: (error, deliveries) => {
+      const outcomes = blame(error, deliveries, { fields: () => [], extra: () => [] });
+      // A person has deleted the deal: there is nothing left to hang the note on, however often it is tried.
+      const gone = validationErrors(error.answer).filter(({ path }) => path.startsWith('entity_id'));
+      for (const { row } of deliveries) {
+        const noDeal = gone.some(({ requestId }) => requestId === String(row.id));
+        if (noDeal) outcomes.set(row.id, { state: 'done', remoteId: NO_NOTE });
+      }
+      return outcomes;
+    },
     describe: (payload) => ({ text: (payload as NotePayload).text }),
   };
 }
