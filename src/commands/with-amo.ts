@@ -1,6 +1,6 @@
 import { type CoreSettings, coreSettings, readSettings } from '../config/settings.ts';
 import { httpCore } from '../http/core.ts';
-import { openDatabase } from '../state/database.ts';
+import { type Database, openDatabase } from '../state/database.ts';
 import { requireSchema } from '../state/migrate.ts';
 import { type AmoSettings, amoSettings } from '../systems/amocrm/settings.ts';
 import { type AmoParts, amoParts } from './amo-parts.ts';
@@ -10,7 +10,7 @@ import { USER_AGENT } from './user-agent.ts';
 /** Does work with amoCRM outside a job: database, shared budget and tokens as the jobs have them. */
 export async function withAmo<T>(
   ctx: CommandContext,
-  work: (amo: AmoParts, settings: CoreSettings & AmoSettings) => Promise<T>,
+  work: (amo: AmoParts, settings: CoreSettings & AmoSettings, database: Database) => Promise<T>,
 ): Promise<T> {
   const { environment, globals, log, clock, signal } = ctx;
   const settings = readSettings(environment, [coreSettings, amoSettings]);
@@ -22,7 +22,8 @@ export async function withAmo<T>(
   const core = httpCore({ clock, signal, userAgent: USER_AGENT, log });
   try {
     await requireSchema(database);
-    return await work(amoParts({ settings, database, core, clock, log, signal, dryRun: globals.dryRun }), settings);
+    const amo = amoParts({ settings, database, core, clock, log, signal, dryRun: globals.dryRun });
+    return await work(amo, settings, database);
   } finally {
     core.close();
     await database.close();

@@ -123,10 +123,12 @@ export const coreSettings = defineGroup({
   ALERT_HEARTBEAT_MINUTES: withDefault('5', integer(1, 100_000)),
   KASPI_POLL_LOOKBACK: withDefault('1', lookback()),
   KASPI_RECONCILE_LOOKBACK: withDefault('3', lookback()),
+  AUDIT_LOOKBACK: withDefault('2', lookback()),
   /** `<JOB>_EVERY` is the usual interval of a job, in milliseconds. */
   KASPI_POLL_EVERY: withDefault('1m', duration()),
   KASPI_RECONCILE_EVERY: withDefault('10m', duration()),
   AMO_REFRESH_TOKEN_EVERY: withDefault('6h', duration()),
+  AUDIT_EVERY: withDefault('1d', duration()),
   WATCHDOG_EVERY: withDefault('5m', duration()),
 });
 

@@ -9,7 +9,9 @@ export interface JobDefinition<Clients, Settings, Mapping> {
   summary: string;
   systems: readonly SystemName[];
   /** The variable that holds the look-back depth; absent for jobs that read no range. */
-  lookback?: 'KASPI_POLL_LOOKBACK' | 'KASPI_RECONCILE_LOOKBACK';
+  lookback?: 'KASPI_POLL_LOOKBACK' | 'KASPI_RECONCILE_LOOKBACK' | 'AUDIT_LOOKBACK';
+  /** Options of its own, without values: name → what it does. */
+  flags?: Readonly<Record<string, string>>;
   /** How much before the cursor is read again: more than the source's own delay and clock skew. */
   overlapMs: number;
   /** The widest range that the source takes at once. */
@@ -29,6 +31,6 @@ export interface JobEntry {
   name: string;
   summary: string;
   /** The variable that holds its usual interval. */
-  every: 'KASPI_POLL_EVERY' | 'KASPI_RECONCILE_EVERY' | 'AMO_REFRESH_TOKEN_EVERY' | 'WATCHDOG_EVERY';
+  every: 'KASPI_POLL_EVERY' | 'KASPI_RECONCILE_EVERY' | 'AMO_REFRESH_TOKEN_EVERY' | 'AUDIT_EVERY' | 'WATCHDOG_EVERY';
   load: () => Promise<AnyJob>;
 }

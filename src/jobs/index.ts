@@ -26,4 +26,10 @@ export const jobs: readonly JobEntry[] = [
     every: 'WATCHDOG_EVERY',
     load: async () => (await import('./watchdog.ts')).watchdog,
   },
+  {
+    name: 'audit',
+    summary: 'Kaspi orders and amoCRM deals compared as sets, by day; differences by id, alerted',
+    every: 'AUDIT_EVERY',
+    load: async () => (await import('./audit.ts')).audit,
+  },
 ];

@@ -1,0 +1,105 @@
+import type { Json } from '../base/schema.ts';
+import { ADOPTER } from './audit.ts';
+import type { Tx } from './database.ts';
+import { forgetFailed } from './failed-records.ts';
+import { saveLinks } from './links.ts';
+import { chunks } from './outbox.ts';
+
+/** Something of an order that stands at the target. */
+export interface AdoptedThing {
+  key: string;
+  kind: string;
+  /** Null: taken as done, though nothing of ours stands there. */
+  remoteId: string | null;
+}
+
+/** A deal that another integrator made, as delivery would have left it here. */
+export interface Adopted {
+  record: { kind: string; key: string };
+  dealKey: string;
+  dealKind: string;
+  dealId: number;
+  /** What the deal shows, as far as we would keep it up to date. */
+  applied: Json;
+  others: readonly AdoptedThing[];
+}
+
+/** Which of these deal keys are bound already. */
+export async function boundKeys(tx: Tx, keys: readonly string[]): Promise<Set<string>> {
+  const found = new Set<string>();
+  for (const chunk of chunks(keys, 900)) {
+    const rows = await tx.selectFrom('links').select('key').where('key', 'in', chunk).execute();
+    for (const { key } of rows) found.add(key);
+  }
+  return found;
+}
+
+/**
+ * Binds a deal as if it had been delivered from here: keys in the outbox, done; links. What waited for it is no more to be
+ * made. No run may be alive that could send an effect of this record: the caller holds the locks of its jobs.
+ */
+export async function adopt(tx: Tx, adopted: Adopted, now: Date): Promise<void> {
+  const { record, dealKey, dealKind, dealId, applied, others } = adopted;
+  const things: AdoptedThing[] = [{ key: dealKey, kind: dealKind, remoteId: String(dealId) }, ...others];
+  await settleWaiting(tx, record, things, now);
+  const at = now.toISOString();
+  await tx
+    .insertInto('outbox')
+    .values(
+      things.map(({ key, kind, remoteId }) => ({
+        key,
+        job: ADOPTER,
+        kind,
+        record_kind: record.kind,
+        record_key: record.key,
+        state: 'done' as const,
+        remote_id: remoteId,
+        created_at: at,
+        done_at: at,
+      })),
+    )
+    .onConflict((conflict) => conflict.column('key').doNothing())
+    .execute();
+  const links = things.flatMap(({ key, kind, remoteId }) => (remoteId === null ? [] : [{ key, kind, remoteId }]));
+  await saveLinks(
+    tx,
+    links.map((link) => (link.key === dealKey ? { ...link, applied } : link)),
+    now,
+  );
+  await forgetFailed(tx, record);
+}
+
+/** Effects that were planned before the deal was known; goods of the catalog may be wanted by other orders, and stay. */
+async function settleWaiting(
+  tx: Tx,
+  record: Adopted['record'],
+  things: readonly AdoptedThing[],
+  now: Date,
+): Promise<void> {
+  const waiting = await tx
+    .selectFrom('outbox')
+    .select(['id', 'key', 'kind'])
+    .where('record_kind', '=', record.kind)
+    .where('record_key', '=', record.key)
+    .where('state', 'not in', ['done', 'superseded', 'ignored'])
+    .where('kind', '!=', 'amocrm.good')
+    .execute();
+  for (const { id, key } of waiting) {
+    const thing = things.find((one) => one.key === key);
+    await tx
+      .updateTable('outbox')
+      .set({
+        state: thing ? 'done' : 'ignored',
+        job: ADOPTER,
+        remote_id: thing?.remoteId ?? null,
+        payload: null,
+        run_id: null,
+        done_at: now.toISOString(),
+        due_at: null,
+        last_error: null,
+      })
+      .where('id', '=', id)
+      .execute();
+    await tx.deleteFrom('reservations').where('effect_id', '=', id).execute();
+  }
+}
