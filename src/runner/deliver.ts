@@ -3,7 +3,7 @@ import { AppError, assert, ExitCode } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { RemoteError } from '../base/remote-error.ts';
 import type { Effect, OutboxRow } from '../domain/effect.ts';
-import type { ById, Delivery, EffectHandler, Found, Outcome } from '../domain/handler.ts';
+import type { ById, Delivery, EffectHandler, Found, Look, Outcome } from '../domain/handler.ts';
 import { openAlert } from '../state/alerts.ts';
 import type { Database, Tx } from '../state/database.ts';
 import { forgetFailed, keepFailed, nextAttemptAt } from '../state/failed-records.ts';
@@ -57,6 +57,10 @@ export interface DeliveryOptions {
 }
 
 const CHUNK = 500;
+/** Rows of one first look: a look walks through lists, so that few large ones cost less than many small ones. */
+const LOOK_CHUNK = 2500;
+/** Delivered effects are read back in such portions at the latest, since they are held in memory until then. */
+const VERIFY_CHUNK = 2500;
 /** So many requests in a row whose outcome is unknown end the run: the target is ill. */
 const DOUBTS_IN_A_ROW = 3;
 /** Failures that may be one route's own; the others (credentials, limits, the breaker) concern the whole system. */
@@ -185,6 +189,7 @@ class Deliverer {
 
   private async deliverKind(handler: EffectHandler): Promise<void> {
     const sent: Delivery[] = [];
+    await this.adoptKind(handler);
     for (;;) {
       const outcome = await this.deliverRound(handler, sent);
       if (!outcome.progress || !outcome.left || this.o.signal.aborted) break;
@@ -209,7 +214,10 @@ class Deliverer {
       const rows = await readyEffects(this.o.database.db, this.o.job, handler.kind, after, CHUNK, this.now);
       if (rows.length === 0) break;
       after = rows.at(-1)?.id ?? after;
-      const { ready } = await this.withIds(handler, rows);
+      const { ready } = await this.withIds(
+        handler,
+        rows.filter((row) => !row.lookFirst),
+      );
       const { unknown, found } = await this.settleKnown(handler, ready);
       progress ||= found > 0;
       for (const delivery of unknown) {
@@ -222,6 +230,7 @@ class Deliverer {
         buffer.push(delivery);
       }
       while (buffer.length >= handler.batch && !this.o.signal.aborted) await flush(handler.batch);
+      if (sent.length >= VERIFY_CHUNK) await this.verifyKind(handler, sent);
     }
     while (buffer.length > 0 && !this.o.signal.aborted) await flush(handler.batch);
     return { progress, left };
@@ -252,22 +261,21 @@ class Deliverer {
     return new Date((from?.getTime() ?? 0) - SKEW_MS);
   }
 
-  /** Settles what already stands at the target: adopted by a look, or known through links and indexes. */
+  /** Settles what is known to stand at the target through links and indexes. */
   private async settleKnown(handler: EffectHandler, ready: readonly Delivery[]) {
     if (ready.length === 0) return { unknown: [], found: 0 };
     await this.o.guard();
     await this.noteBound(handler, ready);
-    const unknownYet = await this.adopt(handler, ready);
-    const known = unknownYet.length === 0 ? new Map<number, Found>() : await (handler.known?.(unknownYet) ?? new Map());
+    const known: ById<Found> = (await handler.known?.(ready)) ?? new Map();
     if (known.size > 0) {
       await this.o.database.transaction(async (tx) => {
-        for (const { row } of unknownYet) {
+        for (const { row } of ready) {
           const found = known.get(row.id);
           if (found) await this.finish(tx, handler, row, found, false);
         }
       });
     }
-    const unknown = unknownYet.filter(({ row }) => !known.has(row.id));
+    const unknown = ready.filter(({ row }) => !known.has(row.id));
     return { unknown, found: ready.length - unknown.length };
   }
 
@@ -281,25 +289,42 @@ class Deliverer {
     for (const [id, key] of keys) this.bound.set(id, key === undefined ? undefined : bound.get(key));
   }
 
-  /** A fresh, restored or moved database looks before it makes anything for the first time. */
-  private async adopt(handler: EffectHandler, ready: readonly Delivery[]): Promise<Delivery[]> {
-    const mustLook = ready.filter(({ row }) => row.lookFirst && !this.made.has(handler.hangsOn?.(row.payload) ?? ''));
-    const free = new Set(ready.filter((d) => d.row.lookFirst && !mustLook.includes(d)).map((d) => d.row.id));
-    const looks = mustLook.length === 0 ? new Map() : await handler.look(mustLook);
-    const settled = new Set<number>();
+  /**
+   * A fresh, restored or moved database looks before it makes anything for the first time: for all of a kind before the
+   * first of it is sent, since later each look would walk back over what this very run has made.
+   */
+  private async adoptKind(handler: EffectHandler): Promise<void> {
+    for (let after = 0; !this.o.signal.aborted; ) {
+      const rows = await readyEffects(this.o.database.db, this.o.job, handler.kind, after, LOOK_CHUNK, this.now);
+      if (rows.length === 0) return;
+      after = rows.at(-1)?.id ?? after;
+      const { ready } = await this.withIds(
+        handler,
+        rows.filter((row) => row.lookFirst),
+      );
+      if (ready.length > 0) await this.adopt(handler, ready);
+    }
+  }
+
+  private async adopt(handler: EffectHandler, ready: readonly Delivery[]): Promise<void> {
+    await this.o.guard();
+    const mustLook = ready.filter(({ row }) => !this.made.has(handler.hangsOn?.(row.payload) ?? ''));
+    const looking = new Set(mustLook);
+    const free = ready.filter((delivery) => !looking.has(delivery)).map(({ row }) => row.id);
+    const looks: ById<Look> = mustLook.length === 0 ? new Map() : await handler.look(mustLook);
     await this.o.database.transaction(async (tx) => {
       for (const { row } of mustLook) {
         const look = looks.get(row.id);
         if (look?.state === 'found') await this.finish(tx, handler, row, look, false);
-        if (look?.state === 'absent') free.add(row.id);
-        else settled.add(row.id);
+        if (look?.state === 'absent') free.push(row.id);
       }
-      await clearLookFirst(tx, [...free]);
+      await clearLookFirst(tx, free);
     });
-    const reason = [...looks.values()].find((look) => look.state === 'unknown')?.reason;
-    if (reason !== undefined)
+    const unsettled = [...looks.values()].find((look) => look.state === 'unknown');
+    if (unsettled?.state === 'unknown') {
+      const { reason } = unsettled;
       this.o.log.warn({ kind: handler.kind, reason }, 'a first look could not be had; it waits');
-    return ready.filter(({ row }) => !settled.has(row.id));
+    }
   }
 
   /** Sends one batch, smaller where its rows were in doubt before; splits it where the target refuses it unexplained. */
@@ -427,7 +452,7 @@ class Deliverer {
         }
         const repeat = await this.settleOne(tx, handler, delivery, outcome);
         if (repeat) again.push(repeat);
-        if (outcome.state === 'done') sent.push(delivery);
+        if (outcome.state === 'done' && handler.verify) sent.push(delivery);
       }
     });
     return again;

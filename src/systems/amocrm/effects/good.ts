@@ -21,6 +21,8 @@ export function goodHandler({ client, memory }: GoodOptions): EffectHandler {
   const catalogFields = (catalogId: number) =>
     memory.cached<Field[]>(`amocrm:fields:catalog:${catalogId}`, DAY_MS, () => client.listFields({ catalogId }));
   const walkedKey = (catalogId: number) => `amo_catalog:${catalogId}`;
+  /** What this run has read of whole catalogs: the goods that it makes itself are bound, so that one walk is enough. */
+  const walked = new Map<number, ReadonlyMap<string, number>>();
 
   /** Every element of a catalog, page by page: elements have no filter by field. Binds what has an article; returns article → id. */
   async function walkCatalog(catalogId: number): Promise<Map<string, number>> {
@@ -43,6 +45,7 @@ export function goodHandler({ client, memory }: GoodOptions): EffectHandler {
         break;
       }
     }
+    walked.set(catalogId, found);
     return found;
   }
 
@@ -64,9 +67,10 @@ export function goodHandler({ client, memory }: GoodOptions): EffectHandler {
     }
     for (const [catalogId, unknown] of byCatalog(deliveries.filter(({ row }) => !settled.has(row.id)))) {
       const pages = await memory.fact(walkedKey(catalogId));
-      // A person may have added goods since; whichever costs fewer requests tells.
-      if (pages === undefined || Number(pages) <= unknown.length) {
-        const all = await walkCatalog(catalogId);
+      const read = walked.get(catalogId);
+      // A person may have added goods since an earlier run; whichever costs fewer requests tells.
+      if (read !== undefined || pages === undefined || Number(pages) <= unknown.length) {
+        const all = read ?? (await walkCatalog(catalogId));
         for (const delivery of unknown) {
           const id = all.get(payloadOf(delivery).sku);
           if (id !== undefined) take(delivery, String(id));
