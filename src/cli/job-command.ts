@@ -6,6 +6,7 @@ import type { AnyJob } from '../jobs/define.ts';
 import { type PassPlan, planPass } from '../runner/dry-run.ts';
 import type { PassResult } from '../runner/job.ts';
 import { runJob } from '../runner/run-job.ts';
+import { keepHeapSmall } from './heap.ts';
 import { settingsOf, wireJob } from './wire.ts';
 
 /** A job as a command: one pass, or with `--dry-run` its plan. */
@@ -26,6 +27,7 @@ export function jobCommand(job: AnyJob): Command {
     examples: [job.name, `--dry-run ${job.name}`, `${job.name} --lookback 3d`],
     settings: settingsOf(job),
     run: async (ctx, _args, { lookback, confirm }) => {
+      keepHeapSmall();
       const wired = await wireJob(ctx, job, { lookback, confirm });
       try {
         // A plan is read by people and kept in logs: phones, e-mails and secrets are masked in every text of it.
