@@ -91,11 +91,11 @@ export function planOrderChanges(
   return changes.filter((change) => change !== undefined);
 }
 
-/** Undefined: nothing new. An order that came without its lines says nothing of its goods. */
+/** Undefined: nothing new. */
 function planGoodsChange(order: Order, link: LinkState, options: OrderPlanOptions): Change | undefined {
   const { catalogId } = options;
   const planned = link.planned as Goods | null;
-  if (catalogId === undefined || planned === null || order.lines.length === 0) return undefined;
+  if (catalogId === undefined || planned === null || !tellsGoods(order)) return undefined;
   const source = { system: 'kaspi', id: order.code };
   const record = { kind: ORDER_RECORD, key: order.code };
   const to = goodsQuantities(order);
@@ -117,6 +117,26 @@ function planGoodsChange(order: Order, link: LinkState, options: OrderPlanOption
     effect: dealGoodsEffect(source, record, revision, { catalogId, to, ours }, underWay?.key),
     extra: [...made, changeNote(source, record, `goods-${revision}`, lines, options)],
   };
+}
+
+/** An order that came without its lines, or without the article of one, does not say that they are gone. */
+function tellsGoods(order: Order): boolean {
+  return order.lines.length > 0 && order.lines.every(({ sku }) => sku !== undefined);
+}
+
+const GOODS_NAMES: readonly string[] = ['items', 'items.length'];
+
+/** Fields that name the goods stay as they were asked for where the order does not tell them. */
+function withKnownGoods(to: DealState, planned: DealState, order: Order, { mapping }: OrderPlanOptions): DealState {
+  if (tellsGoods(order)) return to;
+  const fields = { ...to.fields };
+  for (const { fieldId, template } of mapping.kaspi.deal.fields) {
+    if (!template.names.some((name) => GOODS_NAMES.includes(name))) continue;
+    const before = planned.fields[String(fieldId)];
+    if (before === undefined) delete fields[String(fieldId)];
+    else fields[String(fieldId)] = before;
+  }
+  return { ...to, fields };
 }
 
 function goodsQuantities(order: Order): Goods {
@@ -148,9 +168,10 @@ function changeNote(
 export function planOrderChange(order: Order, link: LinkState, options: OrderPlanOptions): Change | undefined {
   const source = { system: 'kaspi', id: order.code };
   const record = { kind: ORDER_RECORD, key: order.code };
-  const to = stateOf(dealOf(order, options));
   const planned = link.planned as DealState | null;
-  if (planned === null || sameState(planned, to)) return undefined;
+  if (planned === null) return undefined;
+  const to = withKnownGoods(stateOf(dealOf(order, options)), planned, order, options);
+  if (sameState(planned, to)) return undefined;
   const revision = link.revision + 1;
   const applied = link.applied as DealState;
   const revises = { link: link.key, revision, planned: JSON.parse(JSON.stringify(to)) };
