@@ -1,3 +1,4 @@
+import type { RemoteError } from '../../../base/remote-error.ts';
 import type { Json } from '../../../base/schema.ts';
 import type { Delivery, EffectHandler, Found, Look, Outcome, Report } from '../../../domain/handler.ts';
 import type { AmocrmClient } from '../client.ts';
@@ -48,14 +49,16 @@ export function dealUpdateHandler({ client, memory }: DealUpdateOptions): Effect
   }
 
   async function send(deliveries: readonly Delivery[], onSend: () => Promise<void>): Promise<Map<number, Outcome>> {
-    const changes = deliveries.map((delivery) => ({
-      id: dealIdOf(delivery),
-      ...patches.get(delivery.row.id)?.change,
-    }));
-    const written = await client.updateDeals(changes, onSend);
+    const changes = deliveries
+      .map((delivery) => ({ id: dealIdOf(delivery), ...patches.get(delivery.row.id)?.change }))
+      .filter((change) => Object.keys(change).length > 1);
+    const written = changes.length > 0 ? await client.updateDeals(changes, onSend) : new Set<number>();
+    const asked = new Set(changes.map(({ id }) => id));
     const outcomes = new Map<number, Outcome>();
     for (const delivery of deliveries) {
-      if (!written.has(dealIdOf(delivery))) continue;
+      const id = dealIdOf(delivery);
+      // Nothing may be left of a change once what was refused is out of it.
+      if (asked.has(id) && !written.has(id)) continue;
       const reports = patches.get(delivery.row.id)?.reports ?? [];
       outcomes.set(delivery.row.id, { state: 'done', ...asFound(delivery, reports) });
     }
@@ -73,6 +76,30 @@ export function dealUpdateHandler({ client, memory }: DealUpdateOptions): Effect
     );
   }
 
+  /** What the account does not accept is left out of the change, too, so that the rest of it is written. */
+  function judge(error: RemoteError, deliveries: readonly Delivery[]): Map<number, Outcome> {
+    // Items are counted as they were sent.
+    const sent = deliveries.filter(({ row }) => Object.keys(patches.get(row.id)?.change ?? {}).length > 0);
+    const wanted = sent.map((delivery) => ({
+      ...delivery,
+      row: { ...delivery.row, payload: payloadOf(delivery).to as unknown as Json },
+    }));
+    const outcomes = blame(error, wanted, {
+      fields: ({ row }) => (patches.get(row.id)?.change.fields ?? []).map(({ fieldId }) => String(fieldId)),
+      extra: () => [],
+    });
+    for (const delivery of sent) {
+      const outcome = outcomes.get(delivery.row.id);
+      const patch = patches.get(delivery.row.id);
+      if (outcome?.state !== 'amended' || !patch) continue;
+      const to = outcome.payload as unknown as DealState;
+      patches.set(delivery.row.id, { ...patch, change: without(patch.change, to) });
+      const payload = { ...payloadOf(delivery), to } as unknown as Json;
+      outcomes.set(delivery.row.id, { ...outcome, payload });
+    }
+    return outcomes;
+  }
+
   return {
     kind: KINDS.dealUpdate,
     batch: 50,
@@ -80,11 +107,7 @@ export function dealUpdateHandler({ client, memory }: DealUpdateOptions): Effect
     known,
     send,
     look,
-    judge: (error, deliveries) =>
-      blame(error, deliveries, {
-        fields: ({ row }) => (patches.get(row.id)?.change.fields ?? []).map(({ fieldId }) => String(fieldId)),
-        extra: () => [],
-      }),
+    judge,
     describe: (payload) => (payload as DealUpdatePayload).to as unknown as Record<string, Json>,
   };
 }
@@ -101,6 +124,16 @@ function asFound(delivery: Delivery, reports: readonly Report[]): Found {
   const { dealKey, to } = payloadOf(delivery);
   const remoteId = String(dealIdOf(delivery));
   return { remoteId, links: [{ key: dealKey, kind: KINDS.deal, remoteId, applied: to as unknown as Json }], reports };
+}
+
+function without(change: Patch['change'], to: DealState): Patch['change'] {
+  const { fields, lossReasonId, ...rest } = change;
+  const left = fields?.filter(({ fieldId }) => String(fieldId) in to.fields) ?? [];
+  return {
+    ...rest,
+    ...(left.length > 0 ? { fields: left } : {}),
+    ...(lossReasonId === undefined || to.lossReasonId === undefined ? {} : { lossReasonId }),
+  };
 }
 
 function patchOf(deal: Deal, delivery: Delivery, fields: readonly Field[], pipelines: readonly Pipeline[]): Patch {
