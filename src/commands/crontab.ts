@@ -1,8 +1,9 @@
 import { dirname, join } from 'node:path';
-import { AppError, configError } from '../base/errors.ts';
+import { configError } from '../base/errors.ts';
 import type { Environment } from '../config/env.ts';
 import { coreSettings, readSettings } from '../config/settings.ts';
-import { type CommandContext, type CommandEntry, defineCommand } from './define.ts';
+import { type CommandContext, defineCommand } from './define.ts';
+import { configured, intervalOf } from './job-settings.ts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MINUTES = 60;
@@ -28,10 +29,11 @@ export const crontabCommand = defineCommand({
   name: 'crontab',
   summary: 'Prints the crontab for the jobs that are configured',
   details: 'Intervals come from <JOB>_EVERY, e.g. KASPI_POLL_EVERY=2m. No flock is needed: jobs take their own locks.',
-  examples: ['crontab', '--env-file /srv/shop/.env crontab', 'crontab --json'],
+  options: { tick: { description: 'one line for all jobs: `tick` runs in turn those that are due' } },
+  examples: ['crontab', 'crontab --tick', '--env-file /srv/shop/.env crontab', 'crontab --json'],
   quiet: true,
-  run: async (ctx) => {
-    const plan = await planLines(ctx);
+  run: async (ctx, _args, { tick }) => {
+    const plan = await planLines(ctx, tick);
     if (plan.lines.length === 0) {
       throw configError(
         'NOTHING_CONFIGURED',
@@ -49,37 +51,26 @@ export const crontabCommand = defineCommand({
   },
 });
 
-async function planLines(ctx: CommandContext): Promise<Plan> {
-  const settings: Readonly<Record<string, unknown>> = readSettings(ctx.environment, [coreSettings]);
+async function planLines(ctx: CommandContext, tick: boolean): Promise<Plan> {
+  const settings = readSettings(ctx.environment, [coreSettings]);
   const plan: Plan = { lines: [], left: [] };
+  const intervals: number[] = [];
   for (const entry of ctx.entries.filter(({ isJob }) => isJob)) {
-    const every = settings[intervalVariable(entry.name)];
-    const faults = await faultsOf(entry, ctx.environment);
+    const every = intervalOf(settings, entry.name);
+    const { faults } = await configured(entry, ctx.environment);
     if (faults.length > 0) {
       plan.left.push({ job: entry.name, faults });
-    } else if (typeof every === 'number') {
+    } else if (every !== undefined) {
+      intervals.push(every);
       plan.lines.push({ job: entry.name, ...cronSchedule(every), command: shellCommand(ctx, entry.name) });
     }
   }
-  return plan;
+  return tick && intervals.length > 0 ? { ...plan, lines: [tickLine(ctx, intervals)] } : plan;
 }
 
-async function faultsOf(entry: CommandEntry, environment: Environment): Promise<readonly string[]> {
-  const { settings = [] } = await entry.load();
-  try {
-    readSettings(environment, settings);
-    return [];
-  } catch (error) {
-    if (error instanceof AppError && error.code === 'SETTINGS_INVALID') {
-      return error.faults;
-    }
-    throw error;
-  }
-}
-
-/** `kaspi:poll` → `KASPI_POLL_EVERY`. */
-function intervalVariable(job: string): string {
-  return `${job.toUpperCase().replace(/[^A-Z0-9]/g, '_')}_EVERY`;
+/** As often as the most frequent job; the others are left to `tick`, which keeps intervals that cron cannot. */
+function tickLine(ctx: CommandContext, intervals: readonly number[]): Line {
+  return { job: 'tick', schedule: cronSchedule(Math.min(...intervals)).schedule, command: shellCommand(ctx, 'tick') };
 }
 
 /**

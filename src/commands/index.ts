@@ -9,8 +9,8 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: 'doctor',
-    summary: 'Checks settings, mapping, database, both APIs, tokens and the ids of the mapping; says what to do',
-    load: async () => (await import('./doctor.ts')).doctorCommand,
+    summary: 'Checks settings, mapping, database, clock, both APIs, rights, ids, locks and cron; says what to do',
+    load: async () => (await import('./doctor/index.ts')).doctorCommand,
   },
   {
     name: 'status',
@@ -21,6 +21,31 @@ export const commands: readonly CommandEntry[] = [
     name: 'stats',
     summary: 'The daily figures',
     load: async () => (await import('./stats.ts')).statsCommand,
+  },
+  {
+    name: 'explain',
+    summary: 'Everything known of one record: when seen, what was decided, sent and answered, what happens next',
+    load: async () => (await import('./explain.ts')).explainCommand,
+  },
+  {
+    name: 'failed',
+    summary: 'Records that keep failing, with the reason',
+    load: async () => (await import('./failed.ts')).failedCommand,
+  },
+  {
+    name: 'retry',
+    summary: 'Queues failed records again at once',
+    load: async () => (await import('./retry.ts')).retryCommand,
+  },
+  {
+    name: 'ignore',
+    summary: 'Sets a failed record aside for good',
+    load: async () => (await import('./ignore.ts')).ignoreCommand,
+  },
+  {
+    name: 'tick',
+    summary: 'Runs in turn, in one process, every job that is due: one crontab line for all',
+    load: async () => (await import('./tick.ts')).tickCommand,
   },
   {
     name: 'crontab',
@@ -51,6 +76,11 @@ export const commands: readonly CommandEntry[] = [
     name: 'amo:index',
     summary: 'Fills the index of contacts and companies, with progress',
     load: async () => (await import('./amo.ts')).amoIndexCommand,
+  },
+  {
+    name: 'adopt',
+    summary: 'Binds deals that another integrator made, so that nothing is made twice',
+    load: async () => (await import('./adopt.ts')).adoptCommand,
   },
   {
     name: 'sandbox',

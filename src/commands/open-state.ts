@@ -1,5 +1,5 @@
 import type { CoreSettings } from '../config/settings.ts';
-import type { Database } from '../state/database.ts';
+import type { Database, Tx } from '../state/database.ts';
 import type { CommandContext } from './define.ts';
 
 /**
@@ -23,6 +23,29 @@ export async function readState<T>(
   try {
     await requireSchema(database);
     return await work(database);
+  } finally {
+    await database.close();
+  }
+}
+
+/**
+ * Opens the database for one transaction. `write` does its work, or nothing in a dry run, which opens the database for
+ * reading only and gives undefined.
+ */
+export async function changeState<T>(
+  ctx: CommandContext,
+  settings: Pick<CoreSettings, 'DATABASE_URL'>,
+  work: (tx: Tx, write: <W>(change: () => Promise<W>) => Promise<W | undefined>) => Promise<T>,
+): Promise<T> {
+  if (ctx.globals.dryRun) return readState(ctx, settings, ({ db }) => work(db, async () => undefined));
+  const [{ openDatabase }, { requireSchema }] = await Promise.all([
+    import('../state/database.ts'),
+    import('../state/migrate.ts'),
+  ]);
+  const database = await openDatabase({ url: settings.DATABASE_URL, baseDir: ctx.environment.baseDir });
+  try {
+    await requireSchema(database);
+    return await database.transaction((tx) => work(tx, (change) => change()));
   } finally {
     await database.close();
   }

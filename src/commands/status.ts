@@ -29,8 +29,9 @@ async function renderStatus(report: StatusReport, out: Output): Promise<string> 
     '',
     await out.table(RUN_HEAD, report.jobs.map(runRow)),
     '',
-    `waiting: ${counted(report.backlog)}`,
-    `failed records: ${counted(report.failed_records)}`,
+    `waiting: ${counted(report.backlog)}${report.backlog_since === null ? '' : `, the oldest since ${brief(report.backlog_since)}`}`,
+    `failed records: ${counted(report.failed_records)}${report.ignored_records === 0 ? '' : `; set aside: ${report.ignored_records}`}`,
+    ...report.jobs.flatMap(runningLine),
     ...report.tokens.map((token) => `token of ${token.system}: ${expiry(token.hours_left)}, ${token.expires_at}`),
     ...report.breakers.map((breaker) => `paused: no request to ${breaker.system} before ${breaker.open_until}`),
     ...report.jobs.flatMap(errorLine),
@@ -49,6 +50,13 @@ function runRow({ job, last_run, cursor, heartbeat_age_seconds }: JobStatus): (s
 
 function errorLine({ job, last_run }: JobStatus): string[] {
   return last_run?.error ? [`last error of ${job}: ${last_run.error}`] : [];
+}
+
+/** A killed pass leaves its row open, so that the process is named: `doctor` says whether it still lives. */
+function runningLine({ job, last_run }: JobStatus): string[] {
+  if (last_run?.outcome !== 'running') return [];
+  const { id, pid, host, started_at } = last_run;
+  return [`running: ${job}, run ${id} since ${brief(started_at)}, process ${pid ?? '?'} on ${host ?? '?'}`];
 }
 
 function counted(counts: Readonly<Record<string, number>>): string {

@@ -67,6 +67,8 @@ export interface HttpCore {
   for(options: SystemOptions): SystemHttp;
   /** Requests sent so far, every attempt counted, by system. */
   readonly sent: ReadonlyMap<string, number>;
+  /** By how much our clock is ahead of each system's, in milliseconds, by the Date header of its last answer; good to a second or two. */
+  readonly skewMs: ReadonlyMap<string, number>;
   close(): void;
 }
 
@@ -91,6 +93,7 @@ interface Answer {
 /** The one way to the network: retry(throttle(request)); got's own retry is off, for the two would multiply. */
 export function httpCore(core: HttpCoreOptions): HttpCore {
   const sent = new Map<string, number>();
+  const skewMs = new Map<string, number>();
   const agent = { http: new http.Agent({ keepAlive: true }), https: new https.Agent({ keepAlive: true }) };
 
   async function exchange(system: SystemOptions, request: RequestOptions<unknown>, auth: Record<string, string>) {
@@ -107,6 +110,12 @@ export function httpCore(core: HttpCoreOptions): HttpCore {
       agent,
     });
     return { status: answer.statusCode, text: answer.body, headers: answer.headers } satisfies Answer;
+  }
+
+  function noteSkew(system: string, answer: Answer, startedMs: number): void {
+    const theirs = Date.parse(text(answer.headers.date) ?? '');
+    // The header is cut to whole seconds, and the answer was made some time between our asking and our having it.
+    if (!Number.isNaN(theirs)) skewMs.set(system, (startedMs + core.clock.now().getTime()) / 2 - (theirs + 500));
   }
 
   function forSystem(system: SystemOptions): SystemHttp {
@@ -132,6 +141,7 @@ export function httpCore(core: HttpCoreOptions): HttpCore {
       try {
         const answer = await exchange(system, request, auth);
         status = answer.status;
+        noteSkew(system.system, answer, started);
         return answer;
       } catch (error) {
         throw fromGot(system.system, request.route, error);
@@ -182,6 +192,7 @@ export function httpCore(core: HttpCoreOptions): HttpCore {
   return {
     for: forSystem,
     sent,
+    skewMs,
     close: () => {
       agent.http.destroy();
       agent.https.destroy();

@@ -1,6 +1,8 @@
 import type { Selectable } from 'kysely';
 import type { Database } from '../state/database.ts';
+import { OPEN } from '../state/outbox.ts';
 import type { OutboxState, RunsTable } from '../state/tables.ts';
+import { lastRuns } from './last-runs.ts';
 
 /** The last pass of a job, and how far it has read. Times are UTC, ISO-8601. */
 export interface JobStatus {
@@ -27,6 +29,8 @@ export interface LastRun {
   failed: number;
   requests: number;
   error: string | null;
+  host: string | null;
+  pid: number | null;
 }
 
 /** Effects on their way, by state; those that are finished or were set aside are no backlog. */
@@ -58,8 +62,12 @@ export interface StatusReport {
   database: string;
   jobs: JobStatus[];
   backlog: Backlog;
+  /** When the oldest effect still on its way was planned. */
+  backlog_since: string | null;
   /** Records that could not be planned or delivered and are tried again, by kind. */
   failed_records: Record<string, number>;
+  /** Records that a person set aside. */
+  ignored_records: number;
   tokens: TokenStatus[];
   breakers: BreakerStatus[];
   alerts: OpenAlert[];
@@ -78,8 +86,9 @@ export async function statusReport(database: Database, now: Date, jobs: readonly
     time: now.toISOString(),
     database: database.description,
     jobs: await jobStatuses(database, now, jobs),
-    backlog: await backlog(database),
+    ...(await backlog(database)),
     failed_records: await failedRecords(database),
+    ignored_records: await ignoredRecords(database),
     tokens: await tokens(database, now),
     breakers: await breakers(database, now),
     alerts: await openAlerts(database),
@@ -87,16 +96,7 @@ export async function statusReport(database: Database, now: Date, jobs: readonly
 }
 
 async function jobStatuses({ db }: Database, now: Date, jobs: readonly string[]): Promise<JobStatus[]> {
-  const runs = await db
-    .selectFrom('runs')
-    .selectAll()
-    .where('id', 'in', (query) =>
-      query
-        .selectFrom('runs')
-        .select((f) => f.fn.max('id').as('id'))
-        .groupBy('job'),
-    )
-    .execute();
+  const runs = await lastRuns(db);
   const meta = await db
     .selectFrom('meta')
     .select(['key', 'value'])
@@ -135,18 +135,24 @@ function lastRun(run: Selectable<RunsTable>): LastRun {
     failed: run.failed,
     requests: run.requests,
     error: run.error,
+    host: run.host,
+    pid: run.pid,
   };
 }
 
-async function backlog({ db }: Database): Promise<Backlog> {
+async function backlog({ db }: Database): Promise<Pick<StatusReport, 'backlog' | 'backlog_since'>> {
   const rows = await db
     .selectFrom('outbox')
-    .select(['state', (f) => f.fn.countAll().as('count')])
-    .where('state', 'not in', ['done', 'superseded', 'ignored'])
+    .select(['state', (f) => f.fn.countAll().as('count'), (f) => f.fn.min('created_at').as('since')])
+    // The words of the partial index: as parameters, no engine could know that they are the same.
+    .where(OPEN)
     .groupBy('state')
     .orderBy('state')
     .execute();
-  return Object.fromEntries(rows.map(({ state, count }) => [state, Number(count)]));
+  return {
+    backlog: Object.fromEntries(rows.map(({ state, count }) => [state, Number(count)])),
+    backlog_since: rows.map(({ since }) => since).sort()[0] ?? null,
+  };
 }
 
 async function failedRecords({ db }: Database): Promise<Record<string, number>> {
@@ -158,6 +164,15 @@ async function failedRecords({ db }: Database): Promise<Record<string, number>> 
     .orderBy('kind')
     .execute();
   return Object.fromEntries(rows.map(({ kind, count }) => [kind, Number(count)]));
+}
+
+async function ignoredRecords({ db }: Database): Promise<number> {
+  const row = await db
+    .selectFrom('failed_records')
+    .select((f) => f.fn.countAll().as('count'))
+    .where('ignored_at', 'is not', null)
+    .executeTakeFirstOrThrow();
+  return Number(row.count);
 }
 
 async function tokens({ db }: Database, now: Date): Promise<TokenStatus[]> {

@@ -1,0 +1,111 @@
+import { ExitCode } from '../../base/errors.ts';
+import { loadMapping, type Mapping } from '../../config/mapping.ts';
+import { type AnyGroup, type CoreSettings, coreSettings, readSettings } from '../../config/settings.ts';
+import { httpCore } from '../../http/core.ts';
+import { type Database, openDatabase } from '../../state/database.ts';
+import { requireSchema } from '../../state/migrate.ts';
+import { type AmoSettings, amoSettings } from '../../systems/amocrm/settings.ts';
+import { type KaspiSettings, kaspiSettings } from '../../systems/kaspi/settings.ts';
+import { type CommandContext, defineCommand } from '../define.ts';
+import { USER_AGENT } from '../user-agent.ts';
+import { checkBacklog } from './backlog.ts';
+import { checkJobs } from './cron.ts';
+import { checkDatabase } from './database.ts';
+import { Findings, findingLine } from './findings.ts';
+import { checkLocks } from './locks.ts';
+import { checkAmo, checkClocks, checkKaspi } from './remote.ts';
+
+export const doctorCommand = defineCommand({
+  name: 'doctor',
+  summary: 'Checks settings, mapping, database, clock, both APIs, rights, ids, locks and cron; says what to do',
+  details: 'Writes nothing at any remote system. The exit code is that of the first failure; warnings are no failure.',
+  examples: ['doctor', 'doctor --json'],
+  run: async (ctx) => {
+    const findings = new Findings();
+    await examine(ctx, findings);
+    const { list, exit } = findings;
+    await ctx.out.result({ ok: exit === ExitCode.Ok, checks: list }, () => list.map(findingLine).join('\n'));
+    return exit;
+  },
+});
+
+async function examine(ctx: CommandContext, findings: Findings): Promise<void> {
+  const settings = readGroup<CoreSettings>(ctx, findings, 'settings', coreSettings);
+  const kaspi = readGroup<KaspiSettings>(ctx, findings, 'kaspi settings', kaspiSettings);
+  const amo = readGroup<AmoSettings>(ctx, findings, 'amoCRM settings', amoSettings);
+  const mapping = await readMapping(ctx, findings);
+  checkEnvironment(ctx, findings);
+  if (settings === undefined) return;
+  const database = await openState(ctx, settings, findings);
+  const { clock, signal, log } = ctx;
+  const core = httpCore({ clock, signal, userAgent: USER_AGENT, log });
+  try {
+    if (database) await checkDatabase(findings, database, settings, ctx);
+    if (kaspi) await checkKaspi(findings, kaspi, settings, core, clock);
+    if (amo && database) await checkAmo(findings, { ...settings, ...amo }, mapping, { ctx, database, core });
+    checkClocks(findings, core.skewMs);
+    if (database) {
+      await checkLocks(findings, database, clock.now());
+      await checkJobs(findings, database, settings, ctx);
+      await checkBacklog(findings, database, settings, clock.now());
+    }
+  } finally {
+    core.close();
+    await database?.close();
+  }
+}
+
+function readGroup<T>(ctx: CommandContext, findings: Findings, check: string, group: AnyGroup): T | undefined {
+  try {
+    const read = readSettings(ctx.environment, [group]);
+    findings.ok(check, 'complete');
+    return read as T;
+  } catch (error) {
+    findings.fail(check, error);
+    return undefined;
+  }
+}
+
+function readMapping({ environment, globals }: CommandContext, findings: Findings): Promise<Mapping | undefined> {
+  return findings.attempt('mapping', async () => {
+    const value = await loadMapping({ baseDir: environment.baseDir, file: globals.mappingFile });
+    return { value, message: 'valid' };
+  });
+}
+
+function checkEnvironment({ environment }: CommandContext, findings: Findings): void {
+  if (environment.values.NODE_EXTRA_CA_CERTS === undefined) return;
+  findings.warn(
+    'start-up',
+    'NODE_EXTRA_CA_CERTS is set: Node reads those certificates at every start, which costs each pass a fifth of a second',
+    'Unset it in the crontab unless a proxy of yours needs it.',
+  );
+}
+
+function openState(
+  { environment, globals }: CommandContext,
+  settings: CoreSettings,
+  findings: Findings,
+): Promise<Database | undefined> {
+  if (settings.SECRET_KEY === undefined) {
+    findings.warn(
+      'secret key',
+      'SECRET_KEY is not set: amoCRM tokens are stored as they are',
+      'Set SECRET_KEY to a long random text and keep it outside the database.',
+    );
+  }
+  return findings.attempt('database', async () => {
+    const value = await openDatabase({
+      url: settings.DATABASE_URL,
+      baseDir: environment.baseDir,
+      readOnly: globals.dryRun,
+    });
+    try {
+      await requireSchema(value);
+    } catch (error) {
+      await value.close();
+      throw error;
+    }
+    return { value, message: value.description };
+  });
+}

@@ -1,0 +1,143 @@
+import type { RecordRef } from '../domain/effect.ts';
+import type { Database, Tx } from '../state/database.ts';
+import { readCursor } from '../state/meta.ts';
+import {
+  type EffectFacts,
+  type RecordFacts,
+  type RunFacts,
+  readRecord,
+  readSurroundings,
+  recordsOfRemote,
+} from './explain/facts.ts';
+import { type NextAction, nextAction } from './explain/next.ts';
+import { type TimelineEntry, timelineOf } from './explain/timeline.ts';
+
+export type { NextAction } from './explain/next.ts';
+export type { TimelineEntry } from './explain/timeline.ts';
+
+/** One record with its history and what happens next. */
+export interface RecordStory {
+  kind: string;
+  key: string;
+  order: RecordFacts['order'];
+  timeline: TimelineEntry[];
+  effects: EffectFacts[];
+  failure: RecordFacts['failure'];
+  alerts: RecordFacts['alerts'];
+  runs: readonly RunFacts[];
+  next: NextAction;
+}
+
+export interface Explanation {
+  kind: string;
+  id: string;
+  found: boolean;
+  /** Where it was looked for, and how far the jobs have read; of use where nothing was found. */
+  looked_for: string[];
+  records: RecordStory[];
+  /** Records left out: a contact may have hundreds of orders. */
+  more: number;
+  next: NextAction;
+}
+
+/** How the id of a kind leads to records. A new stream adds a line here. */
+interface Kind {
+  /** What an id looks like, for who typed another. */
+  expects: string;
+  /** The id as the database has it; undefined where the text is none. */
+  parse: (text: string) => string | undefined;
+  find: (db: Tx, id: string) => Promise<RecordRef[]>;
+  lookedFor: (id: string) => string;
+}
+
+const MOST_RECORDS = 20;
+
+const amoId = (text: string): string | undefined => /^(?:https?:\/\/\S+\/)?(\d{1,15})\/?$/.exec(text.trim())?.[1];
+
+const KINDS: Readonly<Record<string, Kind>> = {
+  'kaspi-order': {
+    expects: "the order's code, as Kaspi's cabinet shows it",
+    parse: (text) => /^[#№]?\s*([\w-]{1,64})$/.exec(text.trim())?.[1],
+    find: async (_db, id) => [{ kind: 'kaspi-order', key: id }],
+    lookedFor: (id) => `Kaspi order ${id}: among the orders seen, the planned effects and the failed records`,
+  },
+  lead: {
+    expects: "the deal's number, or its address in amoCRM",
+    parse: amoId,
+    find: (db, id) => recordsOfRemote(db, 'amocrm.deal', id),
+    lookedFor: (id) => `deal ${id}: among the deals that sdelka made or adopted`,
+  },
+  contact: {
+    expects: "the contact's number, or its address in amoCRM",
+    parse: amoId,
+    find: (db, id) => recordsOfRemote(db, 'amocrm.contact', id),
+    lookedFor: (id) => `contact ${id}: among the contacts that sdelka made or used`,
+  },
+};
+
+export const explainKinds: readonly string[] = Object.keys(KINDS);
+
+/** What an id of this kind looks like. */
+export function idExpected(kind: string): string | undefined {
+  return KINDS[kind]?.expects;
+}
+
+/** The id as it is stored; undefined for an unknown kind or a text that is no id of it. */
+export function parseId(kind: string, text: string): string | undefined {
+  return KINDS[kind]?.parse(text);
+}
+
+/** Everything known of one thing; each query goes through an index, so that it is as fast with a million orders. */
+export async function explain({ db }: Database, kind: string, id: string, now: Date): Promise<Explanation> {
+  const refs = (await KINDS[kind]?.find(db, id)) ?? [];
+  const around = await readSurroundings(db, now);
+  const records: RecordStory[] = [];
+  for (const ref of refs.slice(0, MOST_RECORDS)) {
+    const facts = await readRecord(db, ref);
+    if (isKnown(facts)) records.push(storyOf(facts, nextAction(facts, around)));
+  }
+  const found = records.length > 0;
+  return {
+    kind,
+    id,
+    found,
+    looked_for: found ? [] : [KINDS[kind]?.lookedFor(id) ?? '', ...(await progress(db))],
+    records,
+    more: Math.max(0, refs.length - MOST_RECORDS),
+    next: found ? mostUrgent(records) : notFound(kind),
+  };
+}
+
+function isKnown({ order, effects, failure }: RecordFacts): boolean {
+  return order !== null || effects.length > 0 || failure !== null;
+}
+
+function storyOf(facts: RecordFacts, next: NextAction): RecordStory {
+  const { record, order, effects, failure, alerts, runs } = facts;
+  const timeline = timelineOf(facts);
+  return { kind: record.kind, key: record.key, order, timeline, effects: [...effects], failure, alerts, runs, next };
+}
+
+/** Several records of one contact: the one that still needs something speaks for all. */
+function mostUrgent(records: readonly RecordStory[]): NextAction {
+  const open = records.find(({ next }) => next.action !== 'none' && next.action !== 'ignored');
+  const story = open ?? records[0];
+  if (story === undefined) return { action: 'none', at: null, text: 'nothing to do' };
+  if (records.length === 1) return story.next;
+  return open === undefined
+    ? { action: 'none', at: null, text: `nothing to do: all ${records.length} records are settled` }
+    : { ...story.next, text: `${story.kind} ${story.key}: ${story.next.text}` };
+}
+
+function notFound(kind: string): NextAction {
+  const text =
+    kind === 'kaspi-order'
+      ? 'sdelka has never seen it; `sdelka --dry-run kaspi:poll --lookback 14d` shows what Kaspi gives and why an order is passed over'
+      : 'sdelka neither made nor used it, so it will not change it either';
+  return { action: 'none', at: null, text };
+}
+
+async function progress(db: Tx): Promise<string[]> {
+  const cursor = await readCursor(db, 'kaspi:poll');
+  return [cursor === undefined ? 'kaspi:poll has never finished reading' : `kaspi:poll has read up to ${cursor}`];
+}
