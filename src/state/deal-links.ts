@@ -1,6 +1,7 @@
 import type { Json } from '../base/schema.ts';
 import { closeAlert, openAlert } from './alerts.ts';
 import type { Database, Tx } from './database.ts';
+import { linkStates } from './links.ts';
 import { chunks } from './outbox.ts';
 
 /** A deal that stands for a record of ours. */
@@ -14,6 +15,7 @@ export interface BoundDeal {
   planned: Json;
 }
 
+/** But for those with a change whose outcome is not known: what they show may be ours as well. */
 async function byRemoteIds(tx: Tx, prefix: string, dealIds: readonly number[]): Promise<BoundDeal[]> {
   const found: BoundDeal[] = [];
   for (const chunk of chunks(dealIds, 800)) {
@@ -24,7 +26,12 @@ async function byRemoteIds(tx: Tx, prefix: string, dealIds: readonly number[]): 
       .where('remote_id', 'in', chunk.map(String))
       .where('key', 'like', `${prefix}%`)
       .execute();
-    found.push(...rows.map((row) => boundDeal(prefix, row)));
+    const states = await linkStates(
+      tx,
+      rows.map(({ key }) => key),
+    );
+    const settled = rows.filter(({ key }) => states.get(key)?.underWay === undefined);
+    found.push(...settled.map((row) => boundDeal(prefix, row)));
   }
   return found;
 }
