@@ -136,7 +136,7 @@ function english(finding: HealthFinding): string {
     case 'breaker':
       return `${finding.subject}: asked too fast, paused until ${brief(finding.until)} UTC. It passes by itself; if it comes back, lower AMO_RPS`;
     case 'failed_old':
-      return `${finding.subject}: ${finding.count} records have failed for more than a day, e.g. ${finding.example}. sdelka failed shows the reasons`;
+      return `${finding.subject}: records that have failed for more than a day: ${finding.count}, e.g. ${finding.example}. sdelka failed shows the reasons`;
   }
 }
 
