@@ -2,6 +2,7 @@ import { ExitCode, usageError } from '../base/errors.ts';
 import { cleanValue } from '../base/redact.ts';
 import { type Command, type CommandContext, defineCommand } from '../commands/define.ts';
 import { lookback } from '../config/lookback.ts';
+import type { Audit } from '../domain/audit.ts';
 import type { AnyJob } from '../jobs/define.ts';
 import { type PassPlan, planPass } from '../runner/dry-run.ts';
 import type { PassResult } from '../runner/job.ts';
@@ -23,16 +24,22 @@ export function jobCommand(job: AnyJob): Command {
         parse: lookbackDepth,
       },
       confirm: { description: 'change more records than MAX_CHANGES_PER_RUN allows' },
+      ...Object.fromEntries(Object.entries(job.flags ?? {}).map(([name, description]) => [name, { description }])),
     },
     examples: [job.name, `--dry-run ${job.name}`, `${job.name} --lookback 3d`],
     settings: settingsOf(job),
-    run: async (ctx, _args, { lookback, confirm }) => {
+    run: async (ctx, _args, { lookback, confirm, ...own }) => {
       keepHeapSmall();
-      const wired = await wireJob(ctx, job, { lookback, confirm });
+      const flags = new Set(Object.entries(own).flatMap(([name, given]) => (given === true ? [name] : [])));
+      const wired = await wireJob(ctx, job, { lookback, confirm, flags });
       try {
         // A plan is read by people and kept in logs: phones, e-mails and secrets are masked in every text of it.
-        if (ctx.globals.dryRun) return await showPlan(ctx, cleanValue(await planPass(wired.options)) as PassPlan);
-        return await showPass(ctx, await runJob(wired.options));
+        if (ctx.globals.dryRun) {
+          const plan = cleanValue(await planPass(wired.options)) as PassPlan;
+          return await showPlan(ctx, plan, wired.audit());
+        }
+        const pass = await runJob(wired.options);
+        return await showPass(ctx, pass, wired.audit());
       } finally {
         await wired.close();
       }
@@ -47,20 +54,28 @@ function lookbackDepth(value: string): string {
   return value;
 }
 
-async function showPass(ctx: CommandContext, pass: PassResult): Promise<ExitCode> {
+async function showPass(ctx: CommandContext, pass: PassResult, audit: Audit | undefined): Promise<ExitCode> {
   const { exit, ...shown } = pass;
-  await ctx.out.result(shown, () =>
-    ctx.out.table(
+  await ctx.out.result(audit ? { ...shown, audit } : shown, async () => {
+    const table = await ctx.out.table(
       ['job', 'outcome', 'fetched', 'created', 'updated', 'skipped', 'failed', 'requests'],
       [[pass.job, pass.outcome, pass.fetched, pass.created, pass.updated, pass.skipped, pass.failed, pass.requests]],
-    ),
-  );
+    );
+    return audit ? `${table}\n\n${await auditText(ctx, audit)}` : table;
+  });
   return exit;
 }
 
-async function showPlan(ctx: CommandContext, plan: PassPlan): Promise<ExitCode> {
-  await ctx.out.result({ dry_run: true, ...plan }, () => planText(plan));
+async function showPlan(ctx: CommandContext, plan: PassPlan, audit: Audit | undefined): Promise<ExitCode> {
+  await ctx.out.result({ dry_run: true, ...plan, ...(audit ? { audit } : {}) }, () =>
+    audit ? auditText(ctx, audit) : planText(plan),
+  );
   return ExitCode.Ok;
+}
+
+async function auditText(ctx: CommandContext, audit: Audit): Promise<string> {
+  const { AUDIT_HEAD, auditLines, auditRows } = await import('../insight/audit.ts');
+  return [await ctx.out.table(AUDIT_HEAD, auditRows(audit)), '', ...auditLines(audit)].join('\n');
 }
 
 const SIGNS = { create: '+', update: '~', exists: '=' } as const;

@@ -26,6 +26,8 @@ export interface PassOptions<Clients, Settings, Mapping> {
   /** Called only where there is something to deliver. */
   handlers: () => Promise<readonly EffectHandler[]>;
   tables: Tables;
+  /** The job's own options that were given. */
+  flags: ReadonlySet<string>;
   clock: Clock;
   signal: AbortSignal;
   log: Logger;
@@ -162,9 +164,11 @@ export async function jobContext<C, S, M>(
     mapping,
     clock,
     now,
+    windowStart,
     log,
     signal,
     tables,
+    flags: options.flags,
     adopting,
     counts,
     eachPage: (reading) =>
