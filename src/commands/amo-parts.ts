@@ -15,6 +15,7 @@ import { type AmocrmClient, amocrmClient } from '../systems/amocrm/client.ts';
 import { amoEffects } from '../systems/amocrm/effects/index.ts';
 import { type PeopleIndex, peopleIndex } from '../systems/amocrm/effects/people-index.ts';
 import type { AmoMemory } from '../systems/amocrm/memory.ts';
+import { leastQuietMs, mayFilter } from '../systems/amocrm/probed.ts';
 import { type AmoSettings, amoBaseUrl } from '../systems/amocrm/settings.ts';
 import { type AmoAuthorization, amoAuthorization } from '../systems/amocrm/tokens.ts';
 
@@ -29,6 +30,8 @@ export interface AmoParts {
   bind(): Promise<void>;
   index: PeopleIndex;
   effects(): EffectHandler[];
+  /** The least quiet time before a look, by the lag that a probe has measured. */
+  leastQuietMs(): Promise<number>;
 }
 
 export interface AmoOptions {
@@ -64,9 +67,9 @@ export function amoParts({ settings, database, core, clock, log, signal, dryRun 
     ...(settings.SECRET_KEY === undefined ? {} : { secretKey: settings.SECRET_KEY }),
   });
   const http: SystemHttp = core.for({ ...common, authorization });
-  const client = amocrmClient(http);
   const durable = amoMemory(database, clock);
   const memory: AmoMemory = dryRun ? overlayMemory(durable) : durable;
+  const client = amocrmClient(http, (rows) => mayFilter(memory, rows));
   const country = settings.DEFAULT_COUNTRY;
   const index = peopleIndex({ client, memory, country, now: () => clock.now(), signal });
   const place = createHash('sha256').update(baseUrl).digest('hex').slice(0, 12);
@@ -83,6 +86,7 @@ export function amoParts({ settings, database, core, clock, log, signal, dryRun 
       if (!dryRun) await database.transaction((tx) => bindAccount(tx, 'amocrm', String(account), clock.now()));
     },
     index,
-    effects: () => amoEffects({ client, memory, index, country }),
+    effects: () => amoEffects({ client, memory, index, country, zone: settings.TIMEZONE }),
+    leastQuietMs: () => leastQuietMs(memory),
   };
 }

@@ -218,8 +218,15 @@ function stateOf({ price, pipelineId, statusId, lossReasonId, tags, fields }: De
 }
 
 function sameState(a: DealState, b: DealState): boolean {
-  const text = ({ price, pipelineId, statusId, tags, fields }: DealState) =>
-    JSON.stringify([price, pipelineId ?? null, statusId ?? null, [...tags].sort(), Object.entries(fields).sort()]);
+  const text = ({ price, pipelineId, statusId, lossReasonId, tags, fields }: DealState) =>
+    JSON.stringify([
+      price,
+      pipelineId ?? null,
+      statusId ?? null,
+      lossReasonId ?? null,
+      [...tags].sort(),
+      Object.entries(fields).sort(),
+    ]);
   return text(a) === text(b);
 }
 

@@ -46,19 +46,6 @@ export async function dropLinks(tx: Tx, keys: readonly string[]): Promise<void> 
   for (const chunk of chunks(keys, 900)) await tx.deleteFrom('links').where('key', 'in', chunk).execute();
 }
 
-/** The newest bound remote id of a kind: a record known to exist, for positive controls. */
-export async function newestRemoteId(tx: Tx, kind: string, boundBefore: Date): Promise<string | undefined> {
-  const row = await tx
-    .selectFrom('links')
-    .select('remote_id')
-    .where('kind', '=', kind)
-    .where('created_at', '<', boundBefore.toISOString())
-    .orderBy('created_at', 'desc')
-    .limit(1)
-    .executeTakeFirst();
-  return row?.remote_id;
-}
-
 /** What is known of the linked things of these keys; keys that are not bound are absent. */
 export async function linkStates(tx: Tx, keys: readonly string[]): Promise<Map<string, LinkState>> {
   const states = new Map<string, LinkState>();

@@ -415,8 +415,12 @@ export async function prunePayloads(tx: Tx, before: Date, keep: readonly string[
     .updateTable('outbox')
     .set({ payload: null })
     .where('payload', 'is not', null)
-    .where('done_at', 'is not', null)
-    .where('done_at', '<', before.toISOString())
+    .where((eb) =>
+      eb.or([
+        eb('done_at', '<', before.toISOString()),
+        eb.and([eb('state', '=', 'superseded'), eb('created_at', '<', before.toISOString())]),
+      ]),
+    )
     .where('kind', 'not in', ['', ...keep])
     .execute();
 }

@@ -116,11 +116,16 @@ describe('field values', () => {
     ['date', 'завтра', { value: 'завтра' }],
     ['something new', 'x', { value: 'x' }],
   ])('%s: %s', (type, text, wanted, enums = []) => {
-    expect(fieldWrites({ 5: text }, ['5'], [field(type, enums)])).toEqual([{ fieldId: 5, values: [wanted] }]);
+    expect(fieldWrites({ 5: text }, ['5'], [field(type, enums)], 'UTC')).toEqual([{ fieldId: 5, values: [wanted] }]);
+  });
+
+  test('dates of the texts are local to the operator', () => {
+    const [write] = fieldWrites({ 5: '01.05.2026 10:00' }, ['5'], [field('date_time', [])], 'Asia/Almaty');
+    expect(write?.values).toEqual([{ value: Date.parse('2026-05-01T05:00:00Z') / 1000 }]);
   });
 
   test('a field that the account does not have is sent as text, for its refusal to name it', () => {
-    expect(fieldWrites({ 9: '1' }, ['9'], [])).toEqual([{ fieldId: 9, values: [{ value: '1' }] }]);
+    expect(fieldWrites({ 9: '1' }, ['9'], [], 'UTC')).toEqual([{ fieldId: 9, values: [{ value: '1' }] }]);
   });
 });
 

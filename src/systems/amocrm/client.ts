@@ -58,6 +58,8 @@ export interface ListQuery {
   createdFrom?: Date;
   /** Full-text search; its index lags behind writes by a second or more. */
   query?: string;
+  /** Rows with these ids alone; to be checked row by row like every filter. */
+  ids?: readonly number[];
   /** Exact values of a custom field; to be checked row by row like every filter. */
   field?: { id: number; values: readonly string[] };
   with?: readonly string[];
@@ -86,9 +88,12 @@ export type AmocrmClient = ReturnType<typeof amocrmClient>;
 /**
  * amoCRM's and Kommo's API v4, one function an endpoint. Errors are `RemoteError`s of the core; a refused batch names its faults in `answer`
  * (see `validationErrors`). A batch is taken whole or not at all; its size is the caller's business (50 is what the vendor recommends).
- * `onSend` is called right before the socket is written to.
+ * `onSend` is called right before the socket is written to. `mayFilter` says whether it is worth asking this account with filters.
  */
-export function amocrmClient(http: SystemHttp) {
+export function amocrmClient(
+  http: SystemHttp,
+  mayFilter: (rows: 'deals' | 'contacts') => Promise<boolean> = async () => true,
+) {
   const get = <T>(route: string, path: string, schema: Schema<T>, parts: readonly QueryPart[] = []) =>
     http.request({ method: 'GET', path: `${ROOT}${path}`, route, query: queryString(parts), schema });
 
@@ -111,9 +116,9 @@ export function amocrmClient(http: SystemHttp) {
     }
   }
 
-  const dealsById = byIds<Deal>();
-  const contactsById = byIds<Person>();
-  const companiesById = byIds<Person>();
+  const dealsById = byIds<Deal>(() => mayFilter('deals'));
+  const contactsById = byIds<Person>(() => mayFilter('contacts'));
+  const companiesById = byIds<Person>(() => mayFilter('contacts'));
 
   const listDeals = (query: ListQuery) => get('leads.list', '/leads', dealPage, listParts(query));
   const listContacts = (query: ListQuery) => get('contacts.list', '/contacts', contactPage, listParts(query));
@@ -272,6 +277,7 @@ function listParts(query: ListQuery): QueryPart[] {
     ['filter[updated_at][to]', unixSeconds(query.updatedTo)],
     ['filter[created_at][from]', unixSeconds(query.createdFrom)],
     ...(query.field ? [[`filter[custom_fields_values][${query.field.id}][]`, query.field.values] as const] : []),
+    ['filter[id][]', query.ids],
     ['query', query.query],
   ];
 }

@@ -84,14 +84,15 @@ export interface ById<T> {
  * Rows by id, 250 a question; an id that is not in the answer is gone.
  * Filters are a capability of the account: where it lacks, they are refused, or silently ignored and strangers come back (amocrm-api-php issues 71, 348).
  * Hence each row is checked, and what the list did not give is asked for by itself: lists may also lag behind a write, a look by id does not.
+ * `mayFilter` is asked once: false where the account is known to take no filters.
  */
-export function byIds<T extends { id: number; isDeleted: boolean }>(): (
-  ids: readonly number[],
-  ask: ById<T>,
-) => Promise<Map<number, T>> {
+export function byIds<T extends { id: number; isDeleted: boolean }>(
+  mayFilter: () => Promise<boolean>,
+): (ids: readonly number[], ask: ById<T>) => Promise<Map<number, T>> {
   // Learnt once and kept for the life of this client: asking again would cost a request each time.
-  let filtersWork = true;
+  let filtersWork: boolean | undefined;
   return async (ids, ask) => {
+    if (ids.length > 1) filtersWork ??= await mayFilter();
     const found = new Map<number, T>();
     for (const chunk of chunks([...new Set(ids)], PAGE_LIMIT)) {
       const wanted = new Set(chunk);

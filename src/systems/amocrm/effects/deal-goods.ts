@@ -2,6 +2,7 @@ import type { Json } from '../../../base/schema.ts';
 import type { Delivery, EffectHandler, Found, Look, Outcome, Report } from '../../../domain/handler.ts';
 import type { AmocrmClient } from '../client.ts';
 import type { AmoMemory } from '../memory.ts';
+import { probed } from '../probed.ts';
 import type { ElementLink } from '../schema.ts';
 import type { NewLink, Unlink } from '../write.ts';
 import { type DealGoodsPayload, type Goods, KINDS, keys } from './payloads.ts';
@@ -9,9 +10,6 @@ import { conflictReport, goneReport } from './reports.ts';
 
 /** One request carries so many links; the vendor's library recommends 50 items a batch (amocrm-api-php, README). */
 const ITEMS = 50;
-
-/** What `doctor --probe` stores of linking a linked element again: it sets the quantity, or adds a second row. */
-export const RELINK_FACT = 'probe:relink';
 
 export interface DealGoodsOptions {
   client: AmocrmClient;
@@ -48,14 +46,14 @@ export function dealGoodsHandler({ client, memory }: DealGoodsOptions): EffectHa
 
   /** Two steps, each of them safe to repeat: what is read anew after a cut tells what is left to do. */
   async function send(deliveries: readonly Delivery[], onSend: () => Promise<void>): Promise<Map<number, Outcome>> {
-    const replaces = (await memory.fact(RELINK_FACT)) === 'replaces';
+    const replaces = (await probed(memory, 'relink')) === 'replaces';
     const unlinks: Unlink[] = [];
     const links: NewLink[] = [];
     for (const delivery of deliveries) {
       const { catalogId } = payloadOf(delivery);
       const dealId = dealIdOf(delivery);
       for (const { elementId, present, wanted } of differences.get(delivery.row.id)?.changes ?? []) {
-        // Whether a second link sets the quantity or adds a row is not documented, so the first one goes.
+        // Whether a second link sets the quantity or adds a row is not documented: unless a probe has shown it, the first one goes.
         if (present > 0 && (wanted === 0 || !replaces)) unlinks.push({ dealId, elementId, catalogId });
         if (wanted > 0) links.push({ dealId, elementId, catalogId, quantity: wanted });
       }

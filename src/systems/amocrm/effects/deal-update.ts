@@ -6,7 +6,7 @@ import type { AmoMemory } from '../memory.ts';
 import type { Deal, Field, Pipeline } from '../schema.ts';
 import type { DealChange } from '../write.ts';
 import { blame } from './blame.ts';
-import { fieldWrites } from './field-values.ts';
+import { fieldValue, fieldWrites } from './field-values.ts';
 import { type DealState, type DealUpdatePayload, KINDS } from './payloads.ts';
 import { conflictReport, goneReport } from './reports.ts';
 
@@ -17,6 +17,7 @@ const FINAL: readonly number[] = [142, 143];
 export interface DealUpdateOptions {
   client: AmocrmClient;
   memory: AmoMemory;
+  zone: string;
 }
 
 interface Patch {
@@ -25,7 +26,7 @@ interface Patch {
 }
 
 /** Changes of deals that stand: read first, so that what a person has changed is reported and not overwritten. */
-export function dealUpdateHandler({ client, memory }: DealUpdateOptions): EffectHandler {
+export function dealUpdateHandler({ client, memory, zone }: DealUpdateOptions): EffectHandler {
   const patches = new Map<number, Patch>();
   const dealFields = () => memory.cached<Field[]>('amocrm:fields:deals', DAY_MS, () => client.listFields('deals'));
   const pipelines = () => memory.cached<Pipeline[]>('amocrm:pipelines', DAY_MS, () => client.listPipelines());
@@ -41,7 +42,7 @@ export function dealUpdateHandler({ client, memory }: DealUpdateOptions): Effect
         settled.set(delivery.row.id, asFound(delivery, [goneReport(delivery, dealIdOf(delivery))]));
         continue;
       }
-      const patch = patchOf(deal, delivery, fields, stages);
+      const patch = patchOf(deal, delivery, { fields, stages, zone });
       if (Object.keys(patch.change).length === 0) settled.set(delivery.row.id, asFound(delivery, patch.reports));
       else patches.set(delivery.row.id, patch);
     }
@@ -136,7 +137,15 @@ function without(change: Patch['change'], to: DealState): Patch['change'] {
   };
 }
 
-function patchOf(deal: Deal, delivery: Delivery, fields: readonly Field[], pipelines: readonly Pipeline[]): Patch {
+/** What is known of the account. */
+interface Account {
+  fields: readonly Field[];
+  stages: readonly Pipeline[];
+  /** IANA name: dates in the mapping's texts are local. */
+  zone: string;
+}
+
+function patchOf(deal: Deal, delivery: Delivery, account: Account): Patch {
   const payload = payloadOf(delivery);
   const { to, ours } = payload;
   const reports: Report[] = [];
@@ -148,11 +157,13 @@ function patchOf(deal: Deal, delivery: Delivery, fields: readonly Field[], pipel
   }
   Object.assign(
     change,
-    stageChange(deal, payload, pipelines, () => conflict('the stage')),
+    stageChange(deal, payload, account.stages, () => conflict('the stage')),
   );
   Object.assign(change, tagChange(deal, to, ours));
-  const fieldIds = changedFields(deal, to, ours, fields, (id) => conflict(`field ${id}`));
-  if (fieldIds.length > 0) change.fields = fieldWrites(to.fields, fieldIds, fields);
+  const fieldIds = changedFields(deal, to, ours, account, (id) => conflict(`field ${id}`));
+  if (fieldIds.length > 0) {
+    change.fields = fieldWrites(to.fields, fieldIds, account.fields, account.zone);
+  }
   return { change, reports };
 }
 
@@ -166,7 +177,8 @@ function stageChange(
   const { statusId, pipelineId } = to;
   if (statusId === undefined) return {};
   const same = deal.statusId === statusId && (pipelineId === undefined || deal.pipelineId === pipelineId);
-  if (same || ours.at(-1)?.statusId === statusId) return {};
+  const before = ours.at(-1);
+  if (same || (before?.statusId === statusId && before.pipelineId === pipelineId)) return {};
   const toFinal = FINAL.includes(statusId);
   const byPerson = !ours.some((state) => state.statusId === deal.statusId);
   if (FINAL.includes(deal.statusId) && !afterFinal && neverBack) return {};
@@ -206,7 +218,7 @@ function changedFields(
   deal: Deal,
   to: DealState,
   ours: readonly DealState[],
-  fields: readonly Field[],
+  { fields, zone }: Account,
   conflict: (id: string) => void,
 ): string[] {
   return Object.entries(to.fields).flatMap(([id, text]) => {
@@ -214,7 +226,7 @@ function changedFields(
     if (text === '' || text === before) return [];
     const shown = shownText(deal, id);
     const description = fields.find((field) => String(field.id) === id);
-    const same = (other: string) => sameValue(shown, other, description);
+    const same = (other: string) => sameValue(shown, other, description, zone);
     if (same(text)) return [];
     if (shown === '' || ours.some((state) => same(state.fields[id] ?? ''))) return [id];
     conflict(id);
@@ -227,7 +239,6 @@ function shownText(deal: Deal, id: string): string {
   return String(filled?.values[0]?.value ?? '').trim();
 }
 
-function sameValue(shown: string, text: string, field: Field | undefined): boolean {
-  const [write] = fieldWrites({ own: text }, ['own'], field ? [{ ...field, id: Number.NaN }] : []);
-  return shown === text || shown === String(write?.values?.[0]?.value ?? text);
+function sameValue(shown: string, text: string, field: Field | undefined, zone: string): boolean {
+  return shown === text || shown === String(fieldValue(text, field, zone).value ?? text);
 }

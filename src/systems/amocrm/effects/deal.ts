@@ -14,16 +14,18 @@ const DAY_MS = 86_400_000;
 export interface DealOptions {
   client: AmocrmClient;
   memory: AmoMemory;
+  /** IANA name: dates in the mapping's texts are local. */
+  zone: string;
 }
 
 /** A deal made once; found again by the field that holds its external id, or by its name. */
-export function dealHandler({ client, memory }: DealOptions): EffectHandler {
+export function dealHandler({ client, memory, zone }: DealOptions): EffectHandler {
   const dealFields = () => memory.cached<Field[]>('amocrm:fields:deals', DAY_MS, () => client.listFields('deals'));
 
   async function send(deliveries: readonly Delivery[], onSend: () => Promise<void>): Promise<Map<number, Outcome>> {
     const fields = deliveries.some(hasFields) ? await dealFields() : [];
     const made = await client.createDeals(
-      deliveries.map((delivery) => newDeal(delivery, fields)),
+      deliveries.map((delivery) => newDeal(delivery, fields, zone)),
       onSend,
     );
     const outcomes = new Map<number, Outcome>();
@@ -113,7 +115,7 @@ function fieldIds(payload: DealPayload): string[] {
   return Object.keys(payload.fields).filter((id) => payload.fields[id] !== '');
 }
 
-function newDeal(delivery: Delivery, fields: readonly Field[]): NewDeal {
+function newDeal(delivery: Delivery, fields: readonly Field[], zone: string): NewDeal {
   const payload = payloadOf(delivery);
   const contactId = Number(delivery.ids.get(payload.contactKey));
   return {
@@ -124,7 +126,7 @@ function newDeal(delivery: Delivery, fields: readonly Field[]): NewDeal {
     ...(payload.statusId === undefined ? {} : { statusId: payload.statusId }),
     ...(payload.lossReasonId === undefined ? {} : { lossReasonId: payload.lossReasonId }),
     ...(payload.responsibleUserId === undefined ? {} : { responsibleUserId: payload.responsibleUserId }),
-    fields: fieldWrites(payload.fields, fieldIds(payload), fields),
+    fields: fieldWrites(payload.fields, fieldIds(payload), fields, zone),
     tags: payload.tags,
     contactIds: [contactId],
   };

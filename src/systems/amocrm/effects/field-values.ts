@@ -9,14 +9,17 @@ export function fieldWrites(
   texts: { [fieldId: string]: string },
   ids: readonly string[],
   fields: readonly Field[],
+  zone: string,
 ): FieldWrite[] {
   const byId = new Map(fields.map((field) => [field.id, field]));
-  return ids.map((id) => ({ fieldId: Number(id), values: [fieldValue(texts[id] ?? '', byId.get(Number(id)))] }));
+  return ids.map((id) => ({ fieldId: Number(id), values: [fieldValue(texts[id] ?? '', byId.get(Number(id)), zone)] }));
 }
 
-function fieldValue(
+/** One text as one value. */
+export function fieldValue(
   text: string,
   field: Field | undefined,
+  zone: string,
 ): FieldWrite['values'] extends readonly (infer V)[] | null ? V : never {
   switch (field?.type) {
     case 'numeric':
@@ -34,7 +37,7 @@ function fieldValue(
     case 'date':
     case 'date_time':
     case 'birthday':
-      return { value: dateOr(text) };
+      return { value: dateOr(text, zone) };
     default:
       return { value: text };
   }
@@ -45,10 +48,17 @@ function numberOr(text: string): number | string {
   return Number.isFinite(number) ? number : text;
 }
 
-/** Templates write dates as `dd.mm.yyyy HH:MM`; amoCRM takes unix seconds. */
-function dateOr(text: string): number | string {
+/** Templates write dates as `dd.mm.yyyy HH:MM` in the operator's zone; amoCRM takes unix seconds. */
+function dateOr(text: string, zone: string): number | string {
   const [, day, month, year, hour = '00', minute = '00'] =
     /^(\d{2})\.(\d{2})\.(\d{4})(?: (\d{2}):(\d{2}))?$/.exec(text) ?? [];
   if (day === undefined) return text;
-  return Math.floor(Date.parse(`${year}-${month}-${day}T${hour}:${minute}:00Z`) / 1000);
+  const asIfUtc = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:00Z`);
+  return Math.floor((asIfUtc - offsetAt(asIfUtc, zone)) / 1000);
+}
+
+/** How far the zone's clocks are ahead of UTC, in milliseconds; right but within hours of a change of clocks. */
+function offsetAt(at: number, zone: string): number {
+  const format = new Intl.DateTimeFormat('sv-SE', { timeZone: zone, dateStyle: 'short', timeStyle: 'medium' });
+  return Date.parse(`${format.format(at).replace(' ', 'T')}Z`) - at;
 }

@@ -1,20 +1,32 @@
 import type { Json } from '../../../base/schema.ts';
 import type { Delivery, EffectHandler, Look, Outcome } from '../../../domain/handler.ts';
 import type { AmocrmClient } from '../client.ts';
+import type { AmoMemory } from '../memory.ts';
+import { probed } from '../probed.ts';
 import { type ElementLink, validationErrors } from '../schema.ts';
 import { type GoodLinkPayload, KINDS } from './payloads.ts';
 
+export interface GoodLinkOptions {
+  client: AmocrmClient;
+  memory: AmoMemory;
+}
+
 /** Goods put on a deal, many deals in one request. */
-export function goodLinkHandler({ client }: { client: AmocrmClient }): EffectHandler {
+export function goodLinkHandler({ client, memory }: GoodLinkOptions): EffectHandler {
+  /** Rows that amoCRM has acknowledged in this run: sent again, they may be linked all the same. */
+  const acknowledged = new Set<number>();
+
   async function send(deliveries: readonly Delivery[], onSend: () => Promise<void>): Promise<Map<number, Outcome>> {
-    await client.linkDeals(
-      deliveries.map((delivery) => ({
+    const linked = await linkedAlready(deliveries.filter(({ row }) => row.sentAt !== null || acknowledged.has(row.id)));
+    const links = deliveries
+      .filter(({ row }) => !linked.has(row.id))
+      .map((delivery) => ({
         ...idsOf(delivery),
         catalogId: payloadOf(delivery).catalogId,
         quantity: payloadOf(delivery).quantity,
-      })),
-      onSend,
-    );
+      }));
+    if (links.length > 0) await client.linkDeals(links, onSend);
+    for (const { row } of deliveries) acknowledged.add(row.id);
     return new Map(deliveries.map((delivery) => [delivery.row.id, { state: 'done', remoteId: remoteIdOf(delivery) }]));
   }
 
@@ -31,6 +43,17 @@ export function goodLinkHandler({ client }: { client: AmocrmClient }): EffectHan
         ),
       gone: (delivery) => !links.has(idsOf(delivery).dealId),
     };
+  }
+
+  /** Which of these stand on their deals. Asked for deal by deal, since lists lag; not at all where linking again does no harm. */
+  async function linkedAlready(again: readonly Delivery[]): Promise<Set<number>> {
+    const linked = new Set<number>();
+    if (again.length === 0 || (await probed(memory, 'relink')) === 'replaces') return linked;
+    for (const delivery of again) {
+      const { has } = await present([delivery]);
+      if (has(delivery)) linked.add(delivery.row.id);
+    }
+    return linked;
   }
 
   async function look(deliveries: readonly Delivery[]): Promise<Map<number, Look>> {

@@ -145,7 +145,7 @@ function skuField(fields: readonly Field[]): Field | undefined {
   return fields.find((field) => field.code === 'SKU') ?? fields.find((field) => /^(sku|артикул)$/i.test(field.name));
 }
 
-function skuOf(element: CatalogElement, fields: readonly Field[]): string {
+export function skuOf(element: Pick<CatalogElement, 'fields'>, fields: readonly Field[]): string {
   const own = skuField(fields);
   const filled = element.fields.find(
     (field) => field.code === 'SKU' || (own !== undefined && field.fieldId === own.id),
@@ -153,7 +153,7 @@ function skuOf(element: CatalogElement, fields: readonly Field[]): string {
   return String(filled?.values[0]?.value ?? '').trim();
 }
 
-function writesOf(payload: GoodPayload, fields: readonly Field[]): FieldWrite[] {
+export function writesOf(payload: Pick<GoodPayload, 'sku' | 'price'>, fields: readonly Field[]): FieldWrite[] {
   const sku = skuField(fields);
   const price = fields.find((field) => field.code === 'PRICE');
   return [

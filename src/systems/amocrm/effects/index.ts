@@ -16,17 +16,19 @@ export interface AmoEffectOptions {
   index: PeopleIndex;
   /** For phones stored without a country code. */
   country: string;
+  /** IANA name: dates in the mapping's texts are local. */
+  zone: string;
 }
 
 /** The writes that amoCRM takes, in the order in which one needs the other. */
 export function amoEffects(options: AmoEffectOptions): EffectHandler[] {
-  const { client, memory, index, country } = options;
+  const { client, memory, index, country, zone } = options;
   return [
     contactHandler({ client, memory, index, country }),
     goodHandler({ client, memory }),
-    dealHandler({ client, memory }),
-    goodLinkHandler({ client }),
-    dealUpdateHandler({ client, memory }),
+    dealHandler({ client, memory, zone }),
+    goodLinkHandler({ client, memory }),
+    dealUpdateHandler({ client, memory, zone }),
     dealGoodsHandler({ client, memory }),
     noteHandler({ client }),
   ];

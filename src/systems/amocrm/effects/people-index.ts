@@ -2,6 +2,7 @@ import { RemoteError } from '../../../base/remote-error.ts';
 import { parsePhone } from '../../../domain/phone.ts';
 import type { AmocrmClient } from '../client.ts';
 import type { AmoMemory, IndexedEntity, IndexedPerson } from '../memory.ts';
+import { mayFilter } from '../probed.ts';
 import type { Person } from '../schema.ts';
 
 /** Rows changed within the last moments may be missing from a list; integrators read ten minutes again. */
@@ -68,6 +69,7 @@ export function peopleIndex({ client, memory, country, now, signal }: PeopleInde
   /** Filters are a capability of the account: where it lacks, a filter may be refused, and the order alone must do. */
   async function changed(entity: IndexedEntity, page: number, updatedFrom: Date) {
     const query = { page, limit: PAGE, order: { by: 'updated_at', direction: 'desc' } } as const;
+    if (!(await mayFilter(memory, 'contacts'))) return list(entity)(query);
     try {
       return await list(entity)({ ...query, updatedFrom });
     } catch (error) {
