@@ -11,9 +11,16 @@ const ROUNDS = 15;
 const PARTS = ['thousand', 'ten-thousand', 'idle', 'modules'];
 const root = fileURLToPath(new URL('..', import.meta.url));
 /** Another installation may be named (that of a packed tarball, of an older version), and parts alone: `-- idle modules`. */
-const given = parseArgs({ allowPositionals: true, options: { program: { type: 'string' } } });
+const given = parseArgs({
+  allowPositionals: true,
+  options: { program: { type: 'string' }, large: { type: 'boolean' } },
+});
 const program = resolve(given.values.program ?? join(root, 'bin', 'sdelka.js'));
 const parts = given.positionals.length === 0 ? PARTS : given.positionals;
+if (given.values.large) {
+  const { benchLarge } = await import('./bench-large.mjs');
+  process.exit(await benchLarge({ root, program }));
+}
 const unknown = parts.filter((part) => !PARTS.includes(part));
 if (unknown.length > 0) throw new Error(`no part ${unknown.join(', ')}; the parts are ${PARTS.join(', ')}`);
 const temporary = mkdtempSync(join(tmpdir(), 'sdelka-bench-'));

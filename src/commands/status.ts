@@ -6,6 +6,8 @@ import { readState } from './open-state.ts';
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
+/** More codes of one kind would bury the rest of the page. */
+const MOST_CODES = 10;
 const RUN_HEAD = ['job', 'last run', 'outcome', 'fetched', 'created', 'updated', 'failed', 'good pass', 'cursor'];
 
 export const statusCommand = defineCommand({
@@ -17,7 +19,11 @@ export const statusCommand = defineCommand({
   run: async (ctx) => {
     const settings = readSettings(ctx.environment, [coreSettings]);
     const jobs = ctx.entries.filter((entry) => entry.isJob).map((entry) => entry.name);
-    const report = await readState(ctx, settings, (database) => statusReport(database, ctx.clock.now(), jobs));
+    const { longLivedToken } = await import('./long-lived-token.ts');
+    const longLived = longLivedToken(ctx.environment);
+    const report = await readState(ctx, settings, (database) =>
+      statusReport(database, ctx.clock.now(), jobs, longLived),
+    );
     await ctx.out.result(report, () => renderStatus(report, ctx.out));
     return undefined;
   },
@@ -34,6 +40,7 @@ async function renderStatus(report: StatusReport, out: Output): Promise<string> 
     ...report.jobs.flatMap(runningLine),
     ...report.tokens.map((token) => `token of ${token.system}: ${expiry(token.hours_left)}, ${token.expires_at}`),
     ...report.breakers.map((breaker) => `paused: no request to ${breaker.system} before ${breaker.open_until}`),
+    ...auditLines(report),
     ...report.jobs.flatMap(errorLine),
     ...report.alerts.map((alert) => `alert since ${alert.opened_at}: ${alert.message}`),
   ].join('\n');
@@ -46,6 +53,21 @@ function runRow({ job, last_run, cursor, heartbeat_age_seconds }: JobStatus): (s
   }
   const { started_at, outcome, fetched, created, updated, failed } = last_run;
   return [job, brief(started_at), outcome, fetched, created, updated, failed, goodPass, brief(cursor)];
+}
+
+/** The differences by kind with the first codes of each; `--json` has them all. */
+function auditLines({ audit }: StatusReport): string[] {
+  if (audit === null) return [];
+  const head = `audit of ${brief(audit.at)}: ${audit.differences.length === 0 ? 'no differences' : counted(audit.counts)}`;
+  const kinds = [...new Set(audit.differences.map(({ kind }) => kind))];
+  return [
+    head,
+    ...kinds.map((kind) => {
+      const orders = audit.differences.filter((one) => one.kind === kind).map(({ order }) => order);
+      const rest = orders.length > MOST_CODES ? ` and ${orders.length - MOST_CODES} more` : '';
+      return `  ${kind}: ${orders.slice(0, MOST_CODES).join(', ')}${rest}`;
+    }),
+  ];
 }
 
 function errorLine({ job, last_run }: JobStatus): string[] {

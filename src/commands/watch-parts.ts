@@ -19,9 +19,8 @@ import {
 } from '../state/alerts.ts';
 import type { Database } from '../state/database.ts';
 import { type HealthFacts, healthFacts } from '../state/health-facts.ts';
-import { timesOfJwt } from '../systems/amocrm/jwt.ts';
-import { amoSettings } from '../systems/amocrm/settings.ts';
 import { type AlertSettings, alertChannels, alertTextOptions } from './alert-channels.ts';
+import { longLivedToken } from './long-lived-token.ts';
 
 const DAY_MS = 86_400_000;
 /** Kinds that report an event: nothing clears them, and their closing is no news. */
@@ -130,14 +129,4 @@ function isReadable(environment: Environment, groups: readonly AnyGroup[]): bool
     if (error instanceof AppError && error.code === 'SETTINGS_INVALID') return false;
     throw error;
   }
-}
-
-/** Read by itself: a fault elsewhere in amoCRM's settings must not silence the watchdog. */
-function longLivedToken({ values }: Environment): HealthLimits['longLived'] {
-  const { AMO_LONG_LIVED_TOKEN, AMO_LONG_LIVED_TOKEN_EXPIRES } = amoSettings.variables;
-  const token = AMO_LONG_LIVED_TOKEN.read(values.AMO_LONG_LIVED_TOKEN);
-  if (!('value' in token) || token.value === undefined) return undefined;
-  const given = AMO_LONG_LIVED_TOKEN_EXPIRES.read(values.AMO_LONG_LIVED_TOKEN_EXPIRES);
-  const expiresAt = timesOfJwt(token.value.reveal())?.expiresAt ?? ('value' in given ? given.value : undefined);
-  return expiresAt === undefined ? undefined : { system: 'amocrm', expiresAt };
 }

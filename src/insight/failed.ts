@@ -1,5 +1,6 @@
 import type { RecordRef } from '../domain/effect.ts';
 import type { Database, Tx } from '../state/database.ts';
+import { chunks } from '../state/outbox.ts';
 import type { OutboxState } from '../state/tables.ts';
 
 /** A record that could not be planned or delivered, with what waits for it. Times are UTC, ISO-8601. */
@@ -23,9 +24,9 @@ export interface FailedFilter {
   ignored: boolean;
 }
 
-const FINISHED: readonly string[] = ['done', 'superseded'];
+const FINISHED: readonly OutboxState[] = ['done', 'superseded'];
 
-/** Failed records, oldest first; one query for them and one for what waits. */
+/** Failed records, oldest first. */
 export async function failedRecords({ db }: Database, { kind, ignored }: FailedFilter): Promise<FailedRow[]> {
   let query = db
     .selectFrom('failed_records')
@@ -34,7 +35,7 @@ export async function failedRecords({ db }: Database, { kind, ignored }: FailedF
     .orderBy('id');
   if (kind !== undefined) query = query.where('kind', '=', kind);
   const rows = await query.execute();
-  const waits = await waiting(db, { kind, ignored });
+  const waits = await waiting(db, rows);
   return rows.map(({ last_error, next_attempt_at, ...row }) => {
     const own = waits.get(`${row.kind}:${row.key}`);
     const due = [next_attempt_at, own?.due ?? null].filter((at) => at !== null).sort();
@@ -52,32 +53,30 @@ interface Waiting {
   due: string | null;
 }
 
-/** What the outbox holds of each failed record; reached through the index on the record, whatever the outbox's size. */
-async function waiting(db: Tx, { kind, ignored }: FailedFilter): Promise<Map<string, Waiting>> {
-  let query = db
-    .selectFrom('failed_records')
-    .innerJoin('outbox', (join) =>
-      join
-        .onRef('outbox.record_kind', '=', 'failed_records.kind')
-        .onRef('outbox.record_key', '=', 'failed_records.key'),
-    )
-    .select((eb) => [
-      'failed_records.kind',
-      'failed_records.key',
-      'outbox.state',
-      eb.fn.countAll().as('count'),
-      eb.fn.min('outbox.due_at').as('due_at'),
-    ])
-    .where('failed_records.ignored_at', ignored ? 'is not' : 'is', null)
-    .where('outbox.state', 'not in', FINISHED as OutboxState[])
-    .groupBy(['failed_records.kind', 'failed_records.key', 'outbox.state']);
-  if (kind !== undefined) query = query.where('failed_records.kind', '=', kind);
+/**
+ * What the outbox holds of each failed record. Asked for by keys and not by a join: without statistics SQLite would go through
+ * the outbox, which holds everything that ever was, to find the few that fail.
+ */
+async function waiting(db: Tx, records: readonly RecordRef[]): Promise<Map<string, Waiting>> {
   const found = new Map<string, Waiting>();
-  for (const row of await query.execute()) {
-    const entry = found.get(`${row.kind}:${row.key}`) ?? { states: {}, due: null };
-    entry.states[row.state] = Number(row.count);
-    if (row.state === 'failed') entry.due = row.due_at;
-    found.set(`${row.kind}:${row.key}`, entry);
+  for (const kind of new Set(records.map((record) => record.kind))) {
+    const keys = records.filter((record) => record.kind === kind).map(({ key }) => key);
+    for (const chunk of chunks(keys, 800)) {
+      const rows = await db
+        .selectFrom('outbox')
+        .select((eb) => ['record_key', 'state', eb.fn.countAll().as('count'), eb.fn.min('due_at').as('due_at')])
+        .where('record_kind', '=', kind)
+        .where('record_key', 'in', chunk)
+        .where('state', 'not in', FINISHED)
+        .groupBy(['record_key', 'state'])
+        .execute();
+      for (const row of rows) {
+        const entry = found.get(`${kind}:${row.record_key}`) ?? { states: {}, due: null };
+        entry.states[row.state] = Number(row.count);
+        if (row.state === 'failed') entry.due = row.due_at;
+        found.set(`${kind}:${row.record_key}`, entry);
+      }
+    }
   }
   return found;
 }

@@ -1,7 +1,9 @@
 import type { Selectable } from 'kysely';
+import type { Audit } from '../domain/audit.ts';
 import type { Database } from '../state/database.ts';
 import { OPEN } from '../state/outbox.ts';
 import type { OutboxState, RunsTable } from '../state/tables.ts';
+import { lastAudit } from './audit.ts';
 import { lastRuns } from './last-runs.ts';
 
 /** The last pass of a job, and how far it has read. Times are UTC, ISO-8601. */
@@ -71,6 +73,8 @@ export interface StatusReport {
   tokens: TokenStatus[];
   breakers: BreakerStatus[];
   alerts: OpenAlert[];
+  /** What the last comparison of both sides came to; null where none was made here. */
+  audit: Pick<Audit, 'stream' | 'at' | 'counts' | 'differences'> | null;
 }
 
 const CURSOR = 'cursor:';
@@ -79,9 +83,14 @@ const HOUR_MS = 3_600_000;
 
 /**
  * Everything that `status` shows, read in a handful of indexed queries. `jobs` are listed even where they never ran; other
- * jobs that left traces here follow.
+ * jobs that left traces here follow. `longLived`: a token that stands in the settings; a pair in the database is not used beside it.
  */
-export async function statusReport(database: Database, now: Date, jobs: readonly string[]): Promise<StatusReport> {
+export async function statusReport(
+  database: Database,
+  now: Date,
+  jobs: readonly string[],
+  longLived?: { system: string; expiresAt: Date },
+): Promise<StatusReport> {
   return {
     time: now.toISOString(),
     database: database.description,
@@ -89,9 +98,10 @@ export async function statusReport(database: Database, now: Date, jobs: readonly
     ...(await backlog(database)),
     failed_records: await failedRecords(database),
     ignored_records: await ignoredRecords(database),
-    tokens: await tokens(database, now),
+    tokens: longLived ? [longLivedStatus(longLived, now)] : await tokens(database, now),
     breakers: await breakers(database, now),
     alerts: await openAlerts(database),
+    audit: await auditResult(database),
   };
 }
 
@@ -180,6 +190,11 @@ async function tokens({ db }: Database, now: Date): Promise<TokenStatus[]> {
   return rows.map((row) => ({ ...row, hours_left: hoursUntil(row.expires_at, now) }));
 }
 
+function longLivedStatus({ system, expiresAt }: { system: string; expiresAt: Date }, now: Date): TokenStatus {
+  const expires_at = expiresAt.toISOString();
+  return { system, expires_at, hours_left: hoursUntil(expires_at, now) };
+}
+
 function hoursUntil(instant: string, now: Date): number {
   return Math.round(((Date.parse(instant) - now.getTime()) / HOUR_MS) * 10) / 10;
 }
@@ -201,4 +216,11 @@ async function openAlerts({ db }: Database): Promise<OpenAlert[]> {
     .where('closed_at', 'is', null)
     .orderBy('opened_at')
     .execute();
+}
+
+async function auditResult(database: Database): Promise<StatusReport['audit']> {
+  const audit = await lastAudit(database);
+  if (audit === undefined) return null;
+  const { stream, at, counts, differences } = audit;
+  return { stream, at, counts, differences };
 }

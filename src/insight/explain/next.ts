@@ -63,12 +63,14 @@ function failed({ failure, effects }: RecordFacts, { now, breakers }: Surroundin
   const breaker = refused[0] === undefined ? undefined : breakers.get(systemOf(refused[0]));
   const reason = refused[0]?.last_error ?? failure?.last_error ?? 'unknown reason';
   const at = due ?? null;
-  const hint =
-    failure === null
-      ? ''
-      : `; \`sdelka retry ${failure.id}\` tries at once, \`sdelka ignore ${failure.id} --why …\` sets it aside`;
+  const isDue = at === null || at <= now.toISOString();
+  const atOnce = isDue || failure === null ? '' : `; \`sdelka retry ${failure.id}\` tries at once`;
+  const aside = failure === null ? '' : `; \`sdelka ignore ${failure.id} --why …\` sets it aside`;
   const noun = refused[0] === undefined ? '' : `the ${nounOf(refused[0])}: `;
-  return { action: 'retry', at, text: `tried again ${dueText(at, now, job, breaker)} (${noun}${reason})${hint}` };
+  const deal = remoteOf(effects, 'amocrm.deal');
+  const stands = deal === undefined ? '' : `deal ${deal} stands; `;
+  const when = dueText(at, now, job, breaker);
+  return { action: 'retry', at, text: `${stands}tried again ${when} (${noun}${reason})${atOnce}${aside}` };
 }
 
 function stoppedByLimit({ effects }: RecordFacts, { stopped }: Surroundings): NextAction | undefined {
@@ -138,7 +140,7 @@ function gone({ alerts, effects }: RecordFacts): NextAction | undefined {
   return {
     action: 'person',
     at: null,
-    text: `deal ${deal ?? ''} is gone in amoCRM and is not made again by itself; if it was deleted by mistake, restore it there`,
+    text: `deal ${deal ?? ''} is gone in amoCRM and is not made again by itself: restore it there, or \`sdelka kaspi:reconcile --recreate-deleted\` makes it anew`,
   };
 }
 
