@@ -2,6 +2,7 @@ import { afterEach, expect, test } from 'vitest';
 import type { Fault } from '../../src/sandbox/kit.ts';
 import { type Outcome as End, sdelka, startSdelka } from '../support/cli.ts';
 import type { Dialect } from '../support/databases.ts';
+import { diagonal } from '../support/stride.ts';
 import { type World, world } from '../support/world.ts';
 
 /** Short, since the time of a killed request has to pass before its outcome is looked up. */
@@ -69,21 +70,22 @@ const ROUTES = [
   'POST /api/v4/leads/notes',
 ];
 
-test.each(['hang-after', 'hang'] as const)(
-  'sqlite: killed in each write (%s): the next ticks make what is missing, once',
-  async (kind) => {
-    const live = new Date();
-    const wanted = await calmOutcome(live);
-    await Promise.all(
-      ROUTES.map(async (match) => {
-        const one = await open('sqlite', live);
-        await killedAt(one, { match, kind });
-        await tickUntilIdle(one);
-        expect(one.outcome(), match).toEqual(wanted);
-      }),
-    );
-  },
+const KILLS = diagonal(ROUTES, ['hang-after', 'hang'] as const).flatMap(([match, kinds]) =>
+  kinds.map((kind) => ({ match, kind })),
 );
+
+test('sqlite: killed in each write: the next ticks make what is missing, once', async () => {
+  const live = new Date();
+  const wanted = await calmOutcome(live);
+  await Promise.all(
+    KILLS.map(async (fault) => {
+      const one = await open('sqlite', live);
+      await killedAt(one, fault);
+      await tickUntilIdle(one);
+      expect(one.outcome(), `${fault.match}: ${fault.kind}`).toEqual(wanted);
+    }),
+  );
+});
 
 test.each(['sqlite', 'postgres'] as const)(
   '%s: a run that comes meanwhile is skipped; the lock is free after the kill',
