@@ -15,6 +15,7 @@ import { auditBook } from '../state/audit.ts';
 import { bindAccount } from '../state/bindings.ts';
 import { type Database, openDatabase } from '../state/database.ts';
 import { dueKaspiOrders, markKaspiOrderLooked, saveKaspiOrders } from '../state/kaspi-orders.ts';
+import { mappingMemory } from '../state/mapping-memory.ts';
 import { requireSchema } from '../state/migrate.ts';
 import { type AmoSettings, amoSettings } from '../systems/amocrm/settings.ts';
 import { kaspiClient, kaspiHeaders } from '../systems/kaspi/client.ts';
@@ -67,10 +68,6 @@ export async function wireJob(
 ): Promise<Wired> {
   const { environment, globals, log, clock, signal } = ctx;
   const settings = readSettings(environment, [coreSettings, ...settingsOf(job)]) as AllSettings;
-  // The watchdog has no use for it, and a fault in it is what the watchdog may have to tell.
-  const mapping = isWatchdog(job)
-    ? undefined
-    : await loadMapping({ baseDir: environment.baseDir, file: globals.mappingFile });
   const database = await seams.openDatabase({
     url: settings.DATABASE_URL,
     baseDir: environment.baseDir,
@@ -79,6 +76,14 @@ export async function wireJob(
   const core = seams.httpCore({ clock, signal, userAgent: USER_AGENT, log });
   try {
     await requireSchema(database);
+    // The watchdog has no use for it, and a fault in it is what the watchdog may have to tell.
+    const mapping = isWatchdog(job)
+      ? undefined
+      : await loadMapping({
+          baseDir: environment.baseDir,
+          file: globals.mappingFile,
+          memory: mappingMemory(database, clock, globals.dryRun),
+        });
     const amo = lazyAmo({ settings, database, core, clock, log, signal, dryRun: globals.dryRun });
     const audits = auditBook(database, clock, globals.dryRun);
     const definition = job as unknown as JobDefinition<unknown, unknown, unknown>;

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { type AppError, configError } from '../base/errors.ts';
@@ -16,6 +17,16 @@ export interface MappingSource {
   file?: string | undefined;
   /** Where relative paths start: the env file's folder. */
   baseDir: string;
+  memory?: MappingMemory;
+}
+
+/**
+ * Keeps what stood in the file that was read last, under its text's hash. To load the YAML parser and run it takes a sixth
+ * of an idle pass, which finds the same file every minute.
+ */
+export interface MappingMemory {
+  get(hash: string): Promise<unknown>;
+  put(hash: string, value: unknown): Promise<void>;
 }
 
 /** Parts whose streams have their own readers elsewhere; here they are let through as they are. */
@@ -37,10 +48,26 @@ const readParts: Reader<Mapping> = map<
  * The mapping, read and checked as a whole. A named file that is not there, or any fault, is a configError (78); the
  * faults read `mapping.yaml:12: kaspi.deal.name: …`, all of them at once.
  */
-export async function loadMapping({ file, baseDir }: MappingSource): Promise<Mapping> {
+export async function loadMapping({ file, baseDir, memory }: MappingSource): Promise<Mapping> {
   const path = resolve(baseDir, file ?? 'mapping.yaml');
   const text = await readMappingFile(path, file !== undefined);
-  return text === undefined ? checked(undefined, path, () => 1) : parsed(text, path);
+  if (text === undefined) return checked(undefined, path, () => 1);
+  const hash = createHash('sha256').update(text).digest('hex');
+  const known = faultless(await memory?.get(hash));
+  if (known !== undefined) return known;
+  const { value, mapping } = await parsed(text, path);
+  await memory?.put(hash, value ?? {});
+  return mapping;
+}
+
+/** Where a newer version of the program finds a fault in what was kept, the file is to be read again, for its lines. */
+function faultless(kept: unknown): Mapping | undefined {
+  if (kept === undefined) return undefined;
+  let faults = 0;
+  const mapping = readParts(kept, [], () => {
+    faults += 1;
+  });
+  return mapping === undefined || faults > 0 ? undefined : { kaspi: mapping.kaspi, amo: mapping.amo };
 }
 
 async function readMappingFile(path: string, named: boolean): Promise<string | undefined> {
@@ -61,7 +88,7 @@ async function readMappingFile(path: string, named: boolean): Promise<string | u
   }
 }
 
-async function parsed(text: string, path: string): Promise<Mapping> {
+async function parsed(text: string, path: string): Promise<{ value: unknown; mapping: Mapping }> {
   const { readYaml } = await import('./mapping-yaml.ts');
   const { value, faults, lineOf } = readYaml(text);
   if (faults.length > 0) {
@@ -70,7 +97,7 @@ async function parsed(text: string, path: string): Promise<Mapping> {
       faults.map(({ line, message }) => ({ line, text: message })),
     );
   }
-  return checked(value, path, lineOf);
+  return { value, mapping: checked(value, path, lineOf) };
 }
 
 function checked(value: unknown, path: string, lineOf: (path: Path) => number): Mapping {

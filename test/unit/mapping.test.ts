@@ -181,3 +181,59 @@ orders: {}
     expect(await faultsOf(yaml.replace('status: 1', 'status: x'))).toHaveLength(2);
   });
 });
+
+describe('a mapping that was read before', () => {
+  const yaml = 'kaspi:\n  deal: { name: "Order {code}" }\n';
+
+  function notebook() {
+    const kept = new Map<string, unknown>();
+    return {
+      kept,
+      get: async (hash: string) => kept.get(hash),
+      // As a database would keep it.
+      put: async (hash: string, value: unknown) => {
+        kept.set(hash, JSON.parse(JSON.stringify(value)));
+      },
+    };
+  }
+
+  function folder(text: string): string {
+    const baseDir = mkdtempSync(join(tmpdir(), 'sdelka-mapping-'));
+    writeFileSync(join(baseDir, 'mapping.yaml'), text);
+    return baseDir;
+  }
+
+  test('is the same from memory as from the file', async () => {
+    const memory = notebook();
+    const baseDir = process.cwd();
+    const file = 'mapping.example.yaml';
+    const first = await loadMapping({ baseDir, file, memory });
+    expect(memory.kept.size).toBe(1);
+    expect(await loadMapping({ baseDir, file, memory })).toEqual(first);
+  });
+
+  test('is taken from memory while the text is the same, and from the file once it changed', async () => {
+    const memory = notebook();
+    const baseDir = folder(yaml);
+    await loadMapping({ baseDir, memory });
+    for (const hash of memory.kept.keys()) memory.kept.set(hash, { kaspi: { deal: { name: 'from memory {code}' } } });
+    expect((await loadMapping({ baseDir, memory })).kaspi.deal.name).toMatchObject({ text: 'from memory {code}' });
+    writeFileSync(join(baseDir, 'mapping.yaml'), `${yaml}# changed\n`);
+    expect((await loadMapping({ baseDir, memory })).kaspi.deal.name).toMatchObject({ text: 'Order {code}' });
+  });
+
+  test('is read again from the file where what was kept has a fault', async () => {
+    const memory = notebook();
+    const baseDir = folder(yaml);
+    await loadMapping({ baseDir, memory });
+    for (const hash of memory.kept.keys()) memory.kept.set(hash, { kaspi: { deel: {} } });
+    expect((await loadMapping({ baseDir, memory })).kaspi.deal.name).toMatchObject({ text: 'Order {code}' });
+  });
+
+  test('is not kept where it has faults', async () => {
+    const memory = notebook();
+    const error = await refusal(loadMapping({ baseDir: folder('kaspi: { deel: {} }\n'), memory }));
+    expect(error.faults).toEqual([expect.stringMatching(/^mapping.yaml:1: kaspi.deel: unknown key/)]);
+    expect(memory.kept.size).toBe(0);
+  });
+});
