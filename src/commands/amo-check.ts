@@ -37,7 +37,7 @@ export type AmoCheckResult =
     };
 
 /** Known by its name where a lost answer or a new database hid its id, so that there is never a second one. */
-const TEST_DEAL_NAME = 'sdelka: connection test';
+export const TEST_DEAL_NAME = 'sdelka: connection test';
 const TEST_DEAL_FACT = 'amo_test_deal';
 
 /** The connection test: asks for the account and, with `createTestLead`, sees to one test deal. A failure is a result too, with its exit code; only a defect is thrown. */
@@ -71,8 +71,11 @@ function diagnosis(error: AppError): AmoCheckResult {
   };
 }
 
-async function testDeal(
-  context: AmoCheckContext,
+type TestDealContext = Pick<AmoCheckContext, 'client' | 'facts' | 'settings' | 'dryRun'>;
+
+/** The one test deal of the account, found or made. */
+export async function testDeal(
+  context: TestDealContext,
   accountId: number,
 ): Promise<{ amo_lead_id?: number; lead: 'made' | 'reused' | 'planned' }> {
   const present = (await rememberedDeal(context, accountId)) ?? (await dealByName(context.client));
@@ -83,7 +86,7 @@ async function testDeal(
 }
 
 /** The deal of an earlier check, where it still exists and belongs to this account. */
-async function rememberedDeal(context: AmoCheckContext, accountId: number): Promise<number | undefined> {
+async function rememberedDeal(context: TestDealContext, accountId: number): Promise<number | undefined> {
   const kept = await context.facts.fact(TEST_DEAL_FACT);
   const { account, id } = kept === undefined ? {} : (JSON.parse(kept) as { account?: unknown; id?: unknown });
   if (account !== accountId || typeof id !== 'number') return undefined;
@@ -98,13 +101,18 @@ async function dealByName(client: AmocrmClient): Promise<number | undefined> {
     { page: 1, order: newest },
   ]) {
     const { rows } = await client.listDeals(query);
-    const found = rows.find((deal) => deal.name === TEST_DEAL_NAME && !deal.isDeleted);
+    const found = rows.find((deal) => isTestDealName(deal.name) && !deal.isDeleted);
     if (found) return found.id;
   }
   return undefined;
 }
 
-async function makeDeal(context: AmoCheckContext): Promise<number> {
+/** A probe that was killed has left its mark behind the name. */
+function isTestDealName(name: string): boolean {
+  return name === TEST_DEAL_NAME || name.startsWith(`${TEST_DEAL_NAME} (`);
+}
+
+async function makeDeal(context: TestDealContext): Promise<number> {
   const { AMO_PIPELINE_ID, AMO_STATUS_ID, AMO_RESPONSIBLE_USER_ID } = context.settings;
   const deal: NewDeal = {
     requestId: 'test',

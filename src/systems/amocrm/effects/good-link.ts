@@ -15,16 +15,17 @@ export interface GoodLinkOptions {
 export function goodLinkHandler({ client, memory }: GoodLinkOptions): EffectHandler {
   /** Rows that amoCRM has acknowledged in this run: sent again, they may be linked all the same. */
   const acknowledged = new Set<number>();
+  /** What the last request held, in its order: a refusal names its items by their places. */
+  let asked: readonly Delivery[] = [];
 
   async function send(deliveries: readonly Delivery[], onSend: () => Promise<void>): Promise<Map<number, Outcome>> {
     const linked = await linkedAlready(deliveries.filter(({ row }) => row.sentAt !== null || acknowledged.has(row.id)));
-    const links = deliveries
-      .filter(({ row }) => !linked.has(row.id))
-      .map((delivery) => ({
-        ...idsOf(delivery),
-        catalogId: payloadOf(delivery).catalogId,
-        quantity: payloadOf(delivery).quantity,
-      }));
+    asked = deliveries.filter(({ row }) => !linked.has(row.id));
+    const links = asked.map((delivery) => ({
+      ...idsOf(delivery),
+      catalogId: payloadOf(delivery).catalogId,
+      quantity: payloadOf(delivery).quantity,
+    }));
     if (links.length > 0) await client.linkDeals(links, onSend);
     for (const { row } of deliveries) acknowledged.add(row.id);
     return new Map(deliveries.map((delivery) => [delivery.row.id, { state: 'done', remoteId: remoteIdOf(delivery) }]));
@@ -77,10 +78,10 @@ export function goodLinkHandler({ client, memory }: GoodLinkOptions): EffectHand
       const { has, gone } = await present(deliveries);
       return deliveries.filter((delivery) => !has(delivery) && !gone(delivery)).map(({ row }) => row.id);
     },
-    judge: (error, deliveries) => {
+    judge: (error) => {
       const outcomes = new Map<number, Outcome>();
       for (const { requestId, path, code } of validationErrors(error.answer)) {
-        const delivery = deliveries[Number(requestId)];
+        const delivery = asked[Number(requestId)];
         if (!delivery) continue;
         const reason = `amoCRM refused the link (${path || 'item'}: ${code})`;
         outcomes.set(
