@@ -52,7 +52,11 @@ function describe(error: unknown): AppError {
   if (status !== undefined) return refusal(status);
   const name = error instanceof Error ? error.name : 'unknown';
   const why =
-    name === 'TimeoutError' ? 'no answer in time' : name === 'ParseError' ? 'an answer without sense' : 'no connection';
+    name === 'TimeoutError'
+      ? 'no answer in time'
+      : name === 'ParseError'
+        ? 'an answer without sense'
+        : 'no connection, or no usable answer';
   return failing(`Telegram could not be reached (${why})`, undefined, 'in-doubt');
 }
 
