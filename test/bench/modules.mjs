@@ -1,6 +1,7 @@
-// What each library adds to a start of the program: bundled as the program bundles it, loaded by a process that does nothing else.
-import { rmSync } from 'node:fs';
-import { join } from 'node:path';
+// What each library adds to a start of the program: as its authors publish it, and as the build leaves it, each loaded by a
+// process that does nothing else.
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { build } from 'esbuild';
 
 /** A use where loading alone does not yet cost what the program pays. */
@@ -19,8 +20,25 @@ const MODULES = {
   'zod (not loaded by an idle poll)': "import { z } from 'zod'; z.object({ a: z.string() }).parse({ a: 'x' });",
 };
 
+/** Chunks of dist/ by a text that stands in them alone; they bring along what they share with others. */
+const CHUNKS = {
+  'got, p-retry and p-throttle, with our client': 'https://github.com/sindresorhus/got',
+  pino: 'pino/lib/proto.js',
+  'better-sqlite3 and kysely, with our driver': 'BEGIN IMMEDIATE',
+};
+
+function chunksOf(program) {
+  const dist = join(dirname(dirname(program)), 'dist');
+  const files = readdirSync(dist).filter((file) => file.endsWith('.js') && file !== 'main.js');
+  return Object.entries(CHUNKS).map(([name, text]) => {
+    const found = files.find((file) => readFileSync(join(dist, file), 'utf8').includes(text));
+    if (found === undefined) throw new Error(`no chunk of ${dist} holds "${text}"`);
+    return [`in dist/: ${name}`, join(dist, found)];
+  });
+}
+
 /** Rows of a table: module, milliseconds above bare Node. */
-export async function measureModules({ root, rounds, timeNode, median }) {
+export async function measureModules({ root, program, rounds, timeNode, median }) {
   // Inside the project, for native modules stay outside of bundles and are looked for upwards from where the script lies.
   const folder = join(root, 'node_modules', '.cache', `sdelka-bench-${process.pid}`);
   try {
@@ -30,7 +48,7 @@ export async function measureModules({ root, rounds, timeNode, median }) {
         await bundle(root, join(folder, `${at}.mjs`), source),
       ]),
     );
-    return measure(scripts, { rounds, timeNode, median });
+    return measure([...scripts, ...chunksOf(program)], { rounds, timeNode, median });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
