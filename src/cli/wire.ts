@@ -14,6 +14,7 @@ import type { PassOptions, RunOptions } from '../runner/run-job.ts';
 import { auditBook } from '../state/audit.ts';
 import { bindAccount } from '../state/bindings.ts';
 import { type Database, openDatabase } from '../state/database.ts';
+import { dealBook } from '../state/deal-links.ts';
 import { dueKaspiOrders, markKaspiOrderLooked, saveKaspiOrders } from '../state/kaspi-orders.ts';
 import { mappingMemory } from '../state/mapping-memory.ts';
 import { requireSchema } from '../state/migrate.ts';
@@ -44,6 +45,8 @@ export interface JobArguments {
   lookback: string | undefined;
   /** Change however many records. */
   confirm: boolean;
+  /** The job's own options that were given. */
+  flags?: ReadonlySet<string>;
 }
 
 export interface Wired {
@@ -109,7 +112,9 @@ export async function wireJob(
           },
         },
         audits,
+        deals: dealBook(database, globals.dryRun),
       },
+      flags: given.flags ?? new Set(),
       clock,
       signal,
       log,
@@ -123,6 +128,7 @@ export async function wireJob(
       zone: settings.TIMEZONE,
       lockWaitMs: globals.lockWaitSeconds * 1000,
       quietMs: settings.DOUBT_QUIET_SECONDS * 1000,
+      leastQuietMs: async () => (await amo()).leastQuietMs(),
       requestMs: settings.HTTP_TIMEOUT_MS ?? TIMEOUT_MS,
       maxChanges: given.confirm ? 0 : settings.MAX_CHANGES_PER_RUN,
       keepDays: settings.OUTBOX_KEEP_DAYS,

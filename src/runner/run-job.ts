@@ -39,6 +39,8 @@ export interface RunOptions<Clients, Settings, Mapping> extends PassOptions<Clie
   zone: string;
   lockWaitMs: number;
   quietMs: number;
+  /** A longer quiet time where the target is known to need it; asked for only where there is something to deliver. */
+  leastQuietMs: () => Promise<number>;
   requestMs: number;
   /** 0 = no limit; also where the operator gave `--confirm`. */
   maxChanges: number;
@@ -96,7 +98,7 @@ async function pass<C, S, M>(options: RunOptions<C, S, M>, lock: Lock): Promise<
         log: runLog,
         counts,
         handlers: await options.handlers(),
-        quietMs: options.quietMs,
+        quietMs: Math.max(options.quietMs, await options.leastQuietMs()),
         requestMs: options.requestMs,
         maxChanges: options.maxChanges,
         guard: () => lock.ping(),

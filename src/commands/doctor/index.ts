@@ -1,4 +1,4 @@
-import { ExitCode } from '../../base/errors.ts';
+import { ExitCode, usageError } from '../../base/errors.ts';
 import { loadMapping, type Mapping } from '../../config/mapping.ts';
 import { type AnyGroup, type CoreSettings, coreSettings, readSettings } from '../../config/settings.ts';
 import { httpCore } from '../../http/core.ts';
@@ -13,23 +13,32 @@ import { checkJobs } from './cron.ts';
 import { checkDatabase } from './database.ts';
 import { Findings, findingLine } from './findings.ts';
 import { checkLocks } from './locks.ts';
+import { checkProbe, probeAmo } from './probe.ts';
 import { checkAmo, checkClocks, checkKaspi } from './remote.ts';
 
 export const doctorCommand = defineCommand({
   name: 'doctor',
   summary: 'Checks settings, mapping, database, clock, both APIs, rights, ids, locks and cron; says what to do',
-  details: 'Writes nothing at any remote system. The exit code is that of the first failure; warnings are no failure.',
-  examples: ['doctor', 'doctor --json'],
-  run: async (ctx) => {
+  details:
+    'Writes nothing at any remote system unless --probe is given. The exit code is that of the first failure; warnings are no failure.',
+  options: {
+    probe: {
+      description:
+        'settle on one test deal what the documentation of amoCRM leaves open; what is learnt is stored and obeyed',
+    },
+  },
+  examples: ['doctor', 'doctor --json', 'doctor --probe'],
+  run: async (ctx, _args, { probe }) => {
+    if (probe && ctx.globals.dryRun) throw usageError('--probe writes to a test deal, which --dry-run forbids');
     const findings = new Findings();
-    await examine(ctx, findings);
+    await examine(ctx, findings, probe);
     const { list, exit } = findings;
     await ctx.out.result({ ok: exit === ExitCode.Ok, checks: list }, () => list.map(findingLine).join('\n'));
     return exit;
   },
 });
 
-async function examine(ctx: CommandContext, findings: Findings): Promise<void> {
+async function examine(ctx: CommandContext, findings: Findings, probe: boolean): Promise<void> {
   const settings = readGroup<CoreSettings>(ctx, findings, 'settings', coreSettings);
   const kaspi = readGroup<KaspiSettings>(ctx, findings, 'kaspi settings', kaspiSettings);
   const amo = readGroup<AmoSettings>(ctx, findings, 'amoCRM settings', amoSettings);
@@ -42,7 +51,12 @@ async function examine(ctx: CommandContext, findings: Findings): Promise<void> {
   try {
     if (database) await checkDatabase(findings, database, settings, ctx);
     if (kaspi) await checkKaspi(findings, kaspi, settings, core, clock);
-    if (amo && database) await checkAmo(findings, { ...settings, ...amo }, mapping, { ctx, database, core });
+    if (amo && database) {
+      const access = { ctx, database, core };
+      await checkAmo(findings, { ...settings, ...amo }, mapping, access);
+      if (probe) await probeAmo(findings, { ...settings, ...amo }, access);
+      else await checkProbe(findings, database, ctx);
+    }
     checkClocks(findings, core.skewMs);
     if (database) {
       await checkLocks(findings, database, clock.now());
