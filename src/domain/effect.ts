@@ -41,6 +41,8 @@ export interface LinkState {
   revision: number;
   /** An older update that is on its way and can no longer be replaced. */
   underWay?: { key: string; payload: Json };
+  /** An update since the last one that was done has left us and was not finished: a part of it may have taken effect. */
+  interrupted?: boolean;
 }
 
 /** What a record asks for. `problem` keeps the record among the failed ones although its effects go out. */

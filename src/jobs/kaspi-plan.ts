@@ -106,6 +106,8 @@ function planGoodsChange(order: Order, link: LinkState, options: OrderPlanOption
   const revises = { link: link.key, revision, planned: to, supersedes };
   const { underWay } = link;
   const ours = [link.applied as Goods, ...(underWay ? [(underWay.payload as DealGoodsPayload).to] : [])];
+  // Goods are taken off before they are put on with another quantity: a change that broke off in between leaves none.
+  if (link.interrupted) ours.push({});
   const made = goodsOf(order).map(({ sku, name, priceMinor }) =>
     goodEffect(record, { catalogId, sku, name: name || sku, price: priceMinor / 100 }),
   );
@@ -175,15 +177,17 @@ export function planOrderChange(order: Order, link: LinkState, options: OrderPla
   const revision = link.revision + 1;
   const applied = link.applied as DealState;
   const revises = { link: link.key, revision, planned: JSON.parse(JSON.stringify(to)) };
+  // A change that is taken back is told as well, for the note of the change itself may stand there already.
+  const extra = [changeNote(source, record, String(revision), changeLines(planned, to, order, options), options)];
   // The change before was never begun and is superseded; nothing is left of either.
-  if (link.underWay === undefined && sameState(applied, to)) return { revises, effect: undefined };
+  if (link.underWay === undefined && sameState(applied, to)) return { revises, effect: undefined, extra };
   const ours = link.underWay === undefined ? [applied] : [applied, (link.underWay.payload as DealUpdatePayload).to];
   const { stages, neverBack } = options.mapping.kaspi;
   const afterFinal = stageRow(order, stages)?.afterFinal ?? false;
   return {
     revises,
     effect: dealUpdateEffect(source, record, revision, { to, ours, neverBack, afterFinal }, link.underWay?.key),
-    extra: [changeNote(source, record, String(revision), changeLines(planned, to, order, options), options)],
+    extra,
   };
 }
 

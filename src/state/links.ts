@@ -58,24 +58,64 @@ export async function linkStates(tx: Tx, keys: readonly string[]): Promise<Map<s
     }
     // Not the latest alone: it may wait for an older one whose outcome is not known yet.
     for (const keys of chunks(rows.flatMap(revisionKeys), 900)) {
-      const open = await tx
+      const begun = await tx
         .selectFrom('outbox')
-        .select(['key', 'payload'])
+        .select(['key', 'state', 'payload'])
         .where('key', 'in', keys)
-        .where('state', 'in', ['claimed', 'sending', 'doubt'])
+        .where((eb) =>
+          eb.or([
+            eb('state', 'in', UNDER_WAY),
+            eb.and([eb('state', 'in', ['pending', 'failed', 'superseded']), eb('sent_at', 'is not', null)]),
+          ]),
+        )
         .execute();
-      for (const { key, payload } of open) {
-        const state = states.get(key.slice(0, key.lastIndexOf('#')));
-        if (state) state.underWay = { key, payload: JSON.parse(payload ?? 'null') as Json };
+      const done = begun.length === 0 ? new Map<string, number>() : await lastDone(tx, rows, begun);
+      for (const { key, state, payload } of begun) {
+        const { link, revision } = partsOf(key);
+        const known = states.get(link);
+        if (!known) continue;
+        if (UNDER_WAY.some((one) => one === state))
+          known.underWay = { key, payload: JSON.parse(payload ?? 'null') as Json };
+        else if (revision > (done.get(link) ?? 0)) known.interrupted = true;
       }
     }
   }
   return states;
 }
 
+const UNDER_WAY = ['claimed', 'sending', 'doubt'] as const;
+
+/** The newest revision that was done, of those links that these updates belong to. */
+async function lastDone(
+  tx: Tx,
+  links: readonly { key: string; revision: number }[],
+  updates: readonly { key: string }[],
+): Promise<Map<string, number>> {
+  const newest = new Map<string, number>();
+  const concerned = new Set(updates.map(({ key }) => partsOf(key).link));
+  for (const keys of chunks(links.filter(({ key }) => concerned.has(key)).flatMap(revisionKeys), 900)) {
+    const rows = await tx
+      .selectFrom('outbox')
+      .select('key')
+      .where('key', 'in', keys)
+      .where('state', '=', 'done')
+      .execute();
+    for (const { key } of rows) {
+      const { link, revision } = partsOf(key);
+      newest.set(link, Math.max(revision, newest.get(link) ?? 0));
+    }
+  }
+  return newest;
+}
+
 /** The key of an update: its link and its number, never its value. */
 export function revisionKey(link: string, revision: number): string {
   return `${link}#${revision}`;
+}
+
+function partsOf(key: string): { link: string; revision: number } {
+  const at = key.lastIndexOf('#');
+  return { link: key.slice(0, at), revision: Number(key.slice(at + 1)) };
 }
 
 function revisionKeys({ key, revision }: { key: string; revision: number }): string[] {

@@ -25,6 +25,8 @@ interface Difference {
 /** Goods of deals that stand: added, changed, taken away. Only what we have linked is unlinked. */
 export function dealGoodsHandler({ client, memory }: DealGoodsOptions): EffectHandler {
   const differences = new Map<number, { changes: Difference[]; reports: Report[] }>();
+  /** Rows of which this run has sent something. */
+  const begun = new Set<number>();
 
   async function known(deliveries: readonly Delivery[]): Promise<Map<number, Found>> {
     const links = await client.linksOfDeals(deliveries.map(dealIdOf));
@@ -37,7 +39,11 @@ export function dealGoodsHandler({ client, memory }: DealGoodsOptions): EffectHa
         settled.set(delivery.row.id, asFound(delivery, [goneReport(delivery, dealIdOf(delivery))]));
         continue;
       }
-      const found = compare(delivery, present, bound, new Set(linkedByUs.keys()));
+      const found = compare(delivery, present, {
+        bound,
+        linkedByUs,
+        begun: delivery.row.sentAt !== null || begun.has(delivery.row.id),
+      });
       if (found.changes.length === 0) settled.set(delivery.row.id, asFound(delivery, found.reports));
       else differences.set(delivery.row.id, found);
     }
@@ -49,6 +55,10 @@ export function dealGoodsHandler({ client, memory }: DealGoodsOptions): EffectHa
     const replaces = (await probed(memory, 'relink')) === 'replaces';
     const unlinks: Unlink[] = [];
     const links: NewLink[] = [];
+    const noted = async () => {
+      await onSend();
+      for (const { row } of deliveries) begun.add(row.id);
+    };
     for (const delivery of deliveries) {
       const { catalogId } = payloadOf(delivery);
       const dealId = dealIdOf(delivery);
@@ -58,8 +68,8 @@ export function dealGoodsHandler({ client, memory }: DealGoodsOptions): EffectHa
         if (wanted > 0) links.push({ dealId, elementId, catalogId, quantity: wanted });
       }
     }
-    for (let at = 0; at < unlinks.length; at += ITEMS) await client.unlinkDeals(unlinks.slice(at, at + ITEMS), onSend);
-    for (let at = 0; at < links.length; at += ITEMS) await client.linkDeals(links.slice(at, at + ITEMS), onSend);
+    for (let at = 0; at < unlinks.length; at += ITEMS) await client.unlinkDeals(unlinks.slice(at, at + ITEMS), noted);
+    for (let at = 0; at < links.length; at += ITEMS) await client.linkDeals(links.slice(at, at + ITEMS), noted);
     return new Map(
       deliveries.map((delivery) => [
         delivery.row.id,
@@ -121,11 +131,19 @@ function linkKey({ dealKey }: DealGoodsPayload, sku: string): string {
   return keys.goodLink({ system, id: id.join(':') }, sku);
 }
 
+interface WhatIsKnown {
+  /** Keys of goods → elements of the catalog. */
+  bound: ReadonlyMap<string, string>;
+  /** Keys of links that were made together with the deal. */
+  linkedByUs: ReadonlyMap<string, string>;
+  /** A request of this very change may have been carried out. */
+  begun: boolean;
+}
+
 function compare(
   delivery: Delivery,
   links: readonly ElementLink[],
-  bound: ReadonlyMap<string, string>,
-  linkedByUs: ReadonlySet<string>,
+  { bound, linkedByUs, begun }: WhatIsKnown,
 ): { changes: Difference[]; reports: Report[] } {
   const payload = payloadOf(delivery);
   const changes: Difference[] = [];
@@ -139,8 +157,8 @@ function compare(
     const wanted = payload.to[sku] ?? 0;
     if (same(present, wanted)) continue;
     const before = payload.ours.map((goods) => goods[sku] ?? 0);
-    // Goods that never got onto the deal are missing through us, not through a person.
-    if (!linkedByUs.has(linkKey(payload, sku))) before.push(0);
+    // Goods that never got onto the deal, or that this change has taken off already, are missing through us, not through a person.
+    if (begun || !linkedByUs.has(linkKey(payload, sku))) before.push(0);
     if (before.some((quantity) => same(quantity, present))) changes.push({ elementId, present, wanted });
     else if (!same(before[0] ?? 0, wanted)) reports.push(conflictReport(delivery, dealIdOf(delivery), `goods ${sku}`));
   }
