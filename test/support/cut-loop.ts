@@ -82,11 +82,19 @@ export async function calmRun(dialect: Dialect, scene: Scene): Promise<{ steps: 
 export async function faultAfter(one: World, scene: Scene, wanted: unknown): Promise<string | undefined> {
   try {
     await settle(one, scene);
-    expect(await seen(one, scene)).toEqual(wanted);
-    return undefined;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
+  return difference(await seen(one, scene), wanted);
+}
+
+/** The lines in which two values differ, for there may be hundreds of lines. */
+function difference(is: unknown, wanted: unknown): string | undefined {
+  const linesOf = (value: unknown) => JSON.stringify(value, null, 1).split('\n');
+  const [found, sought] = [linesOf(is), linesOf(wanted)];
+  if (found.join() === sought.join()) return undefined;
+  const without = (lines: string[], others: string[]) => lines.filter((line) => !others.includes(line)).join('');
+  return `lacks ${without(sought, found)}; has ${without(found, sought)}`;
 }
 
 async function settle(one: World, { tickMs, most, run = {} }: Scene): Promise<void> {
