@@ -2,7 +2,7 @@ import { dirname, join } from 'node:path';
 import { configError } from '../base/errors.ts';
 import type { Environment } from '../config/env.ts';
 import { coreSettings, readSettings } from '../config/settings.ts';
-import { type CommandContext, defineCommand } from './define.ts';
+import { type CommandContext, type CommandEntry, defineCommand } from './define.ts';
 import { configured, intervalOf } from './job-settings.ts';
 
 const MINUTE_MS = 60_000;
@@ -23,6 +23,8 @@ interface Plan {
   lines: Line[];
   /** Jobs whose settings are missing or wrong, with the faults. */
   left: { job: string; faults: readonly string[] }[];
+  /** Whether any job is there that the others could watch over. */
+  hasStream: boolean;
 }
 
 export const crontabCommand = defineCommand({
@@ -34,7 +36,7 @@ export const crontabCommand = defineCommand({
   quiet: true,
   run: async (ctx, _args, { tick }) => {
     const plan = await planLines(ctx, tick);
-    if (plan.lines.length === 0) {
+    if (!plan.hasStream) {
       throw configError(
         'NOTHING_CONFIGURED',
         'No job is configured, so there is nothing for cron to run',
@@ -43,7 +45,7 @@ export const crontabCommand = defineCommand({
       );
     }
     if (ctx.globals.json) {
-      await ctx.out.result(plan);
+      await ctx.out.result({ lines: plan.lines, left: plan.left });
     } else {
       ctx.out.line(crontabText(plan, logFile(ctx.environment)));
     }
@@ -53,7 +55,7 @@ export const crontabCommand = defineCommand({
 
 async function planLines(ctx: CommandContext, tick: boolean): Promise<Plan> {
   const settings = readSettings(ctx.environment, [coreSettings]);
-  const plan: Plan = { lines: [], left: [] };
+  const plan: Plan = { lines: [], left: [], hasStream: false };
   const intervals: number[] = [];
   for (const entry of ctx.entries.filter(({ isJob }) => isJob)) {
     const every = intervalOf(settings, entry.name);
@@ -62,10 +64,16 @@ async function planLines(ctx: CommandContext, tick: boolean): Promise<Plan> {
       plan.left.push({ job: entry.name, faults });
     } else if (every !== undefined) {
       intervals.push(every);
+      plan.hasStream ||= !(await needsNothing(entry));
       plan.lines.push({ job: entry.name, ...cronSchedule(every), command: shellCommand(ctx, entry.name) });
     }
   }
   return tick && intervals.length > 0 ? { ...plan, lines: [tickLine(ctx, intervals)] } : plan;
+}
+
+/** A job that runs with no settings at all only watches over the others; alone it is nothing to run. */
+async function needsNothing(entry: CommandEntry): Promise<boolean> {
+  return (await configured(entry, { values: {}, baseDir: '/' })).faults.length === 0;
 }
 
 /** As often as the most frequent job; the others are left to `tick`, which keeps intervals that cron cannot. */

@@ -192,7 +192,7 @@ test('both dialects hold the same tables and columns', async () => {
         .sort();
     }),
   );
-  expect(sqlite).toHaveLength(16);
+  expect(sqlite).toHaveLength(17);
   expect(postgres).toEqual(sqlite);
 });
 
