@@ -70,17 +70,19 @@ async function withShop(name, orders, settings, work) {
 }
 
 /** One pass of the main job, and what the remote systems saw of it. A pass that did not do its work is not worth measuring. */
-async function pass(shop, { kaspi, amo }, created) {
+async function pass(shop, { kaspi, amo }, created, job = 'kaspi:poll', updated = 0) {
   await Promise.all([kaspi.forget(), amo.forget()]);
-  const done = await shop.run('kaspi:poll');
-  if (done.outcome !== 'ok' || done.created !== created) {
-    throw new Error(`the pass ended ${done.outcome} with ${done.created} deals instead of ${created}`);
+  const done = await shop.run(job);
+  if (done.outcome !== 'ok' || done.created !== created || done.updated !== updated) {
+    const made = `${done.created} deals made and ${done.updated} changed`;
+    throw new Error(`${job} ended ${done.outcome} with ${made} instead of ${created} and ${updated}`);
   }
   const [kaspiJournal, amoJournal] = [await kaspi.journal(), await amo.journal()];
   return {
     peakMb: done.peakMb,
     kaspi: kaspiJournal.length,
     amo: amoJournal.length,
+    writes: amoJournal.filter(({ method }) => method !== 'GET').length,
     refused: [...kaspiJournal, ...amoJournal].filter(({ status }) => status === 429 || status === 403).length,
     routes: byRoute(amoJournal),
   };
@@ -118,8 +120,25 @@ async function measureThousand() {
     note(name, 'peak memory', first.peakMb, 120, 'MB');
     tables.push(['amoCRM requests of 1,000 new orders', ['route', 'requests'], first.routes]);
     noteIdle('idle, 1,000 orders in the window', await pass(shop, standins, 0), 10);
+    await measureReconcile(shop, standins);
     await measureOne(shop, standins);
   });
+}
+
+/** Over 1,000 known orders: none of them changed, then 200. */
+async function measureReconcile(shop, standins) {
+  const calm = await pass(shop, standins, 0, 'kaspi:reconcile');
+  const name = 'reconcile over 1,000 known orders';
+  note(`${name}, nothing changed`, 'Kaspi requests', calm.kaspi, 12);
+  note(`${name}, nothing changed`, 'amoCRM requests', calm.amo, 8);
+  note(`${name}, nothing changed`, 'writes', calm.writes, 0);
+  const { orders } = await standins.kaspi.state();
+  for (const { attributes } of orders.slice(0, 200)) {
+    await standins.kaspi.seed({ edit: { code: attributes.code, set: { totalPrice: attributes.totalPrice + 100 } } });
+  }
+  const busy = await pass(shop, standins, 0, 'kaspi:reconcile', 200);
+  note(`${name}, 200 changed`, 'amoCRM requests', busy.amo, calm.amo + 20);
+  tables.push(['amoCRM requests of 200 changed orders', ['route', 'requests'], busy.routes]);
 }
 
 /** Like most passes that find anything at all. */
