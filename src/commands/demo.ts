@@ -11,9 +11,14 @@ const MAPPING = `kaspi:
     fields: { 900101: "{code}", 900102: "{deliveryAddress.formattedAddress}" }
     external_id_field: 900101
   stages:
+    - { when: { status: COMPLETED }, status: 142 }
     - { when: { state: KASPI_DELIVERY, assembled: true }, status: 80953560 }
     - { when: { status: ACCEPTED_BY_MERCHANT }, status: 80953555 }
 `;
+
+/** So many orders are issued to their buyers between polling and reconciling. */
+const ISSUED = 2;
+const WON = 142;
 
 interface Step {
   command: string;
@@ -36,6 +41,10 @@ export const demoCommand = defineCommand({
       await writeFile(join(folder, 'mapping.yaml'), MAPPING);
       const steps: Step[] = [];
       for (const command of ['migrate', 'kaspi:poll', 'kaspi:poll']) steps.push(await step(ctx, folder, command));
+      for (const { attributes } of sandbox.kaspi.standin.orders().slice(0, ISSUED)) {
+        sandbox.kaspi.standin.edit(String(attributes.code), { state: 'ARCHIVE', status: 'COMPLETED' });
+      }
+      steps.push(await step(ctx, folder, 'kaspi:reconcile'));
       return await show(ctx, sandbox, steps);
     } finally {
       await sandbox.close();
@@ -72,24 +81,36 @@ async function show(ctx: CommandContext, sandbox: Running, steps: readonly Step[
     contact: deal.contacts.map((id) => contacts.get(id)).join(', '),
     goods: amo.standin.links().filter((link) => link.lead_id === deal.id).length,
     tags: deal.tags.join(', '),
+    won: deal.status_id === WON,
   }));
-  const made = steps.map(({ result }) => (result as { created?: number } | null)?.created ?? 0);
+  const figures = steps.map(({ result }) => (result ?? {}) as { created?: number; updated?: number });
+  const made = figures.map(({ created }) => created ?? 0);
+  const changed = figures.map(({ updated }) => updated ?? 0);
   await ctx.out.result({ steps, deals }, async () => {
-    const head = ['deal', 'name', 'budget, ₸', 'contact', 'goods', 'tags'];
-    const rows = deals.map(({ id, name, price, contact, goods, tags }) => [id, name, price, contact, goods, tags]);
+    const head = ['deal', 'name', 'budget, ₸', 'contact', 'goods', 'tags', 'won'];
+    const rows = deals.map(({ id, name, price, contact, goods, tags, won }) => [
+      id,
+      name,
+      price,
+      contact,
+      goods,
+      tags,
+      won ? 'yes' : '',
+    ]);
     return [
-      `The first pass made ${made[1]} deals from ${made[1]} Kaspi orders:`,
-      await ctx.out.table(head, rows),
+      `The first pass of kaspi:poll made ${made[1]} deals from ${made[1]} Kaspi orders.`,
       `The second pass made ${made[2]}: every order is known, so amoCRM was not even asked.`,
+      `Then ${ISSUED} orders were issued to their buyers, and kaspi:reconcile moved ${changed[3]} deals to the stage "won":`,
+      await ctx.out.table(head, rows),
       `amoCRM was asked ${amo.journal.length} times in all.`,
     ].join('\n');
   });
   const failed = steps.find((one) => one.exit_code !== 0);
-  if (failed === undefined && made[2] === 0) return ExitCode.Ok;
+  if (failed === undefined && made[2] === 0 && changed[3] === ISSUED) return ExitCode.Ok;
   throw new AppError({
     code: 'DEMO_FAILED',
     kind: 'bug',
     exit: ExitCode.Defect,
-    message: `the demo's ${failed?.command ?? 'second pass'} did not end as it should`,
+    message: `the demo's ${failed?.command ?? 'passes'} did not end as they should`,
   });
 }
