@@ -26,7 +26,7 @@ export interface Revision {
   revision: number;
   /** What is asked for from then on; kept with the link. */
   planned: Json;
-  /** Keys of other effects that this change makes needless where they are not begun yet. */
+  /** Keys of other effects that this change makes needless where they are not begun yet; those that are go first. */
   supersedes?: readonly string[];
 }
 

@@ -56,8 +56,11 @@ export function outboxSink({ database, job, now, adopting }: OutboxSinkOptions):
           if (!faulty.has(plan.record.key)) await forgetFailed(tx, plan.record);
         }
         for (const { revises, effect, extra = [] } of changes) {
-          const taken = await takeRevision(tx, revises, now);
-          if (taken) await storeEffects(tx, job, [...extra, ...(effect ? [effect] : [])], false, now);
+          const underWay = await takeRevision(tx, revises, now);
+          if (underWay === undefined) continue;
+          // Another job may be in the middle of what this change makes needless; it would undo the change if it came later.
+          const update = effect ? [{ ...effect, needs: [...effect.needs, ...underWay] }] : [];
+          await storeEffects(tx, job, [...extra, ...update], false, now);
         }
         for (const { record, reason } of problems) await keepFailed(tx, job, record, reason, now);
         await keep(tx);

@@ -123,14 +123,15 @@ function revisionKeys({ key, revision }: { key: string; revision: number }): str
 }
 
 /**
- * Takes the next revision of a link: updates not yet begun are superseded by it. False where another run has taken that
- * revision in between. To be called in the transaction that stores the update.
+ * Takes the next revision of a link: updates not yet begun are superseded by it, and so are the other effects that it makes
+ * needless. Gives the keys of those that are under way, for they must be through before the update is sent; undefined where
+ * another run has taken that revision in between. To be called in the transaction that stores the update.
  */
 export async function takeRevision(
   tx: Tx,
   { link, revision, planned, supersedes = [] }: Revision,
   now: Date,
-): Promise<boolean> {
+): Promise<string[] | undefined> {
   const taken = await tx
     .updateTable('links')
     .set({ revision, planned: JSON.stringify(planned), updated_at: now.toISOString() })
@@ -138,7 +139,7 @@ export async function takeRevision(
     .where('revision', '=', revision - 1)
     .returning('key')
     .execute();
-  if (taken.length === 0) return false;
+  if (taken.length === 0) return undefined;
   const needless = [...revisionKeys({ key: link, revision: revision - 1 }), ...supersedes];
   for (const keys of chunks(needless, 900)) {
     await tx
@@ -148,5 +149,15 @@ export async function takeRevision(
       .where('state', 'in', ['pending', 'failed'])
       .execute();
   }
-  return true;
+  const underWay: string[] = [];
+  for (const keys of chunks(supersedes, 900)) {
+    const rows = await tx
+      .selectFrom('outbox')
+      .select('key')
+      .where('key', 'in', keys)
+      .where('state', 'in', UNDER_WAY)
+      .execute();
+    underWay.push(...rows.map(({ key }) => key));
+  }
+  return underWay;
 }

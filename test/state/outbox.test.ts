@@ -365,7 +365,7 @@ describe.each(dialects)('%s: the outbox', (dialect) => {
     function plan(revision: number, price: number): Promise<boolean> {
       const revises = { link: LINK, revision, planned: { price } };
       return inTx(async (tx) => {
-        const taken = await takeRevision(tx, revises, NOW);
+        const taken = (await takeRevision(tx, revises, NOW)) !== undefined;
         if (taken) {
           const update = effect(revisionKey(LINK, revision), { payload: { to: { price } }, revises });
           await storeEffects(tx, JOB, [update], false, NOW);
@@ -445,6 +445,35 @@ describe.each(dialects)('%s: the outbox', (dialect) => {
       expect(await link()).not.toHaveProperty('underWay');
       await plan(3, 70);
       expect(await readyKeys()).toEqual([`${LINK}#3`]);
+    });
+
+    test('an update that left us and was not finished is known until a later one is done', async () => {
+      await bind(100);
+      await plan(1, 90);
+      const first = await send(1, `${LINK}#1`);
+      await inTx((tx) => releaseEffects(tx, [first]));
+      expect(await link()).toMatchObject({ interrupted: true });
+      await plan(2, 80);
+      expect(await link()).toMatchObject({ revision: 2, interrupted: true });
+      const second = await send(1, `${LINK}#2`);
+      await inTx((tx) => finishEffect(tx, second, '77', NOW));
+      expect(await link()).not.toHaveProperty('interrupted');
+      await plan(3, 70);
+      expect(await link()).not.toHaveProperty('interrupted');
+    });
+
+    test('what an update makes needless is superseded, and named where it is under way already', async () => {
+      await bind(100);
+      const others = ['link:a', 'link:b', 'link:c', 'link:d'];
+      await store(...others);
+      await claim(1, ['link:a']);
+      await send(1, 'link:b');
+      const third = await send(1, 'link:c');
+      await inTx((tx) => finishEffect(tx, third, '5', NOW));
+      const revises = { link: LINK, revision: 1, planned: {}, supersedes: others };
+      const underWay = await inTx((tx) => takeRevision(tx, revises, NOW));
+      expect(underWay?.sort()).toEqual(['link:a', 'link:b']);
+      expect(await Promise.all(others.map(stateOf))).toEqual(['claimed', 'sending', 'done', 'superseded']);
     });
 
     test('links whose keys begin alike do not see each other', async () => {

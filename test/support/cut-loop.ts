@@ -89,7 +89,7 @@ export async function faultAfter(one: World, scene: Scene, wanted: unknown): Pro
 }
 
 /** The lines in which two values differ, for there may be hundreds of lines. */
-function difference(is: unknown, wanted: unknown): string | undefined {
+export function difference(is: unknown, wanted: unknown): string | undefined {
   const linesOf = (value: unknown) => JSON.stringify(value, null, 1).split('\n');
   const [found, sought] = [linesOf(is), linesOf(wanted)];
   if (found.join() === sought.join()) return undefined;

@@ -1,9 +1,11 @@
+import type { RemoteError } from '../../../base/remote-error.ts';
 import type { Json } from '../../../base/schema.ts';
 import type { Delivery, EffectHandler, Found, Look, Outcome, Report } from '../../../domain/handler.ts';
 import type { AmocrmClient } from '../client.ts';
+import { chunks } from '../lists.ts';
 import type { AmoMemory } from '../memory.ts';
 import { probed } from '../probed.ts';
-import type { ElementLink } from '../schema.ts';
+import { type ElementLink, validationErrors } from '../schema.ts';
 import type { NewLink, Unlink } from '../write.ts';
 import { type DealGoodsPayload, type Goods, KINDS, keys } from './payloads.ts';
 import { conflictReport, goneReport } from './reports.ts';
@@ -16,7 +18,14 @@ export interface DealGoodsOptions {
   memory: AmoMemory;
 }
 
+interface Item<L = Unlink> {
+  delivery: Delivery;
+  sku: string;
+  link: L;
+}
+
 interface Difference {
+  sku: string;
   elementId: number;
   present: number;
   wanted: number;
@@ -27,6 +36,8 @@ export function dealGoodsHandler({ client, memory }: DealGoodsOptions): EffectHa
   const differences = new Map<number, { changes: Difference[]; reports: Report[] }>();
   /** Rows of which this run has sent something. */
   const begun = new Set<number>();
+  /** What the last request asked for, for amoCRM counts the items that it refuses. */
+  let asked: readonly Item[] = [];
 
   async function known(deliveries: readonly Delivery[]): Promise<Map<number, Found>> {
     const links = await client.linksOfDeals(deliveries.map(dealIdOf));
@@ -53,8 +64,8 @@ export function dealGoodsHandler({ client, memory }: DealGoodsOptions): EffectHa
   /** Two steps, each of them safe to repeat: what is read anew after a cut tells what is left to do. */
   async function send(deliveries: readonly Delivery[], onSend: () => Promise<void>): Promise<Map<number, Outcome>> {
     const replaces = (await probed(memory, 'relink')) === 'replaces';
-    const unlinks: Unlink[] = [];
-    const links: NewLink[] = [];
+    const unlinks: Item<Unlink>[] = [];
+    const links: Item<NewLink>[] = [];
     const noted = async () => {
       await onSend();
       for (const { row } of deliveries) begun.add(row.id);
@@ -62,14 +73,28 @@ export function dealGoodsHandler({ client, memory }: DealGoodsOptions): EffectHa
     for (const delivery of deliveries) {
       const { catalogId } = payloadOf(delivery);
       const dealId = dealIdOf(delivery);
-      for (const { elementId, present, wanted } of differences.get(delivery.row.id)?.changes ?? []) {
+      for (const { sku, elementId, present, wanted } of differences.get(delivery.row.id)?.changes ?? []) {
         // Whether a second link sets the quantity or adds a row is not documented: unless a probe has shown it, the first one goes.
-        if (present > 0 && (wanted === 0 || !replaces)) unlinks.push({ dealId, elementId, catalogId });
-        if (wanted > 0) links.push({ dealId, elementId, catalogId, quantity: wanted });
+        if (present > 0 && (wanted === 0 || !replaces)) {
+          unlinks.push({ delivery, sku, link: { dealId, elementId, catalogId } });
+        }
+        if (wanted > 0) links.push({ delivery, sku, link: { dealId, elementId, catalogId, quantity: wanted } });
       }
     }
-    for (let at = 0; at < unlinks.length; at += ITEMS) await client.unlinkDeals(unlinks.slice(at, at + ITEMS), noted);
-    for (let at = 0; at < links.length; at += ITEMS) await client.linkDeals(links.slice(at, at + ITEMS), noted);
+    for (const items of chunks(unlinks, ITEMS)) {
+      asked = items;
+      await client.unlinkDeals(
+        items.map(({ link }) => link),
+        noted,
+      );
+    }
+    for (const items of chunks(links, ITEMS)) {
+      asked = items;
+      await client.linkDeals(
+        items.map(({ link }) => link),
+        noted,
+      );
+    }
     return new Map(
       deliveries.map((delivery) => [
         delivery.row.id,
@@ -88,6 +113,20 @@ export function dealGoodsHandler({ client, memory }: DealGoodsOptions): EffectHa
     );
   }
 
+  function judge(error: RemoteError): Map<number, Outcome> {
+    const outcomes = new Map<number, Outcome>();
+    for (const { requestId, path, code } of validationErrors(error.answer)) {
+      const item = asked[Number(requestId)];
+      if (!item) continue;
+      const { row } = item.delivery;
+      const reason = `amoCRM refused goods ${item.sku} (${path || 'item'}: ${code})`;
+      const goodKey = keys.good(payloadOf(item.delivery).catalogId, item.sku);
+      const isGone = path.startsWith('to_entity_id');
+      outcomes.set(row.id, isGone ? { state: 'renew', keys: [goodKey], reason } : { state: 'refused', reason });
+    }
+    return outcomes;
+  }
+
   return {
     kind: KINDS.dealGoods,
     batch: 20,
@@ -95,6 +134,7 @@ export function dealGoodsHandler({ client, memory }: DealGoodsOptions): EffectHa
     known,
     send,
     look,
+    judge,
     verify: async (deliveries) => {
       const settled = await known(deliveries);
       return deliveries.filter(({ row }) => !settled.has(row.id)).map(({ row }) => row.id);
@@ -159,7 +199,7 @@ function compare(
     const before = payload.ours.map((goods) => goods[sku] ?? 0);
     // Goods that never got onto the deal, or that this change has taken off already, are missing through us, not through a person.
     if (begun || !linkedByUs.has(linkKey(payload, sku))) before.push(0);
-    if (before.some((quantity) => same(quantity, present))) changes.push({ elementId, present, wanted });
+    if (before.some((quantity) => same(quantity, present))) changes.push({ sku, elementId, present, wanted });
     else if (!same(before[0] ?? 0, wanted)) reports.push(conflictReport(delivery, dealIdOf(delivery), `goods ${sku}`));
   }
   return { changes, reports };
