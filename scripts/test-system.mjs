@@ -1,4 +1,5 @@
-// What `npm test` cannot show, since it takes more than this checkout: the packed program, installed as an operator installs it.
+// What `npm test` cannot show, since it takes more than this checkout or more time: the packed program, installed as an operator
+// installs it, and the crash loops at every step.
 // Prints in plain words what it checked; ends with a line such as `2 passed, 0 failed, 0 skipped`.
 import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -74,9 +75,33 @@ async function demoOfInstalled() {
   return `the installed program's demo made ${deals.length} deals in its first pass and none in its second`;
 }
 
+/** Some hundred passes are cut; where a machine is slow, an end is better than none. */
+const CRASH_MINUTES = 12;
+
+async function everyStepOfCrashLoops() {
+  const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
+  if (!existsSync(vitest)) throw new Skip('the development dependencies are not installed');
+  const env = { ...process.env, SDELKA_CRASH_STRIDE: '1' };
+  const args = [vitest, 'run', 'test/crash', '--reporter', 'json', '--testTimeout', String(CRASH_MINUTES * 60_000)];
+  const options = { cwd: root, env, maxBuffer: 64 * 1024 * 1024, timeout: CRASH_MINUTES * 60_000 };
+  const ended = await run(process.execPath, args, options).catch((error) => error);
+  if (ended.killed) throw new Error(`the crash loops did not end within ${CRASH_MINUTES} minutes`);
+  const start = ended.stdout.indexOf('{"num');
+  expect(start >= 0, `vitest gave no report: ${ended.stderr}`);
+  const { testResults, numPassedTests } = JSON.parse(ended.stdout.slice(start));
+  const failed = testResults.flatMap(({ name, message, assertionResults }) => {
+    const tests = assertionResults.filter(({ status }) => status === 'failed');
+    return tests.length > 0 ? tests.map(({ fullName }) => fullName) : message ? [`${name}: ${message}`] : [];
+  });
+  expect(!(ended instanceof Error) && failed.length === 0, `failed: ${failed.join('; ') || ended.stderr}`);
+  expect(numPassedTests > 0, 'no test of test/crash was run');
+  return `${numPassedTests} crash and fault tests with every step cut (PostgreSQL: every third) and every fault at every route`;
+}
+
 const checks = [
   ['the packed program installs and starts', packAndInstall],
   ['the installed program does its work', demoOfInstalled],
+  ['the crash loops hold at every step', everyStepOfCrashLoops],
 ];
 
 const counts = { passed: 0, failed: 0, skipped: 0 };
