@@ -10,13 +10,16 @@ import { commands } from '../../src/commands/index.ts';
 import { loadMapping } from '../../src/config/mapping.ts';
 import { coreSettings } from '../../src/config/settings.ts';
 import { duration } from '../../src/config/variables.ts';
+import { DIFFERENCE_KINDS } from '../../src/domain/audit.ts';
+import { HEALTH_KINDS } from '../../src/insight/health.ts';
 import { jobs } from '../../src/jobs/index.ts';
 import { dialects, freshDatabase } from '../support/databases.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const READMES = ['README.md', 'README.ru.md'] as const;
 const GUIDES = ['docs/kaspi.md', 'docs/kaspi.ru.md'] as const;
-const PAGES = [...READMES, ...GUIDES, 'CONTRIBUTING.md', 'CHANGELOG.md', 'DECISIONS.md'];
+const OPERATING = ['docs/operating.md', 'docs/operating.ru.md'] as const;
+const PAGES = [...READMES, ...GUIDES, ...OPERATING, 'CONTRIBUTING.md', 'CHANGELOG.md', 'DECISIONS.md'];
 
 function read(path: string): string {
   return readFileSync(join(ROOT, path), 'utf8');
@@ -100,7 +103,7 @@ describe.each(READMES)('%s', (path) => {
 });
 
 test('both languages tell the same: the same headings, the same rows, the same blocks', () => {
-  for (const [one, other] of [READMES, GUIDES]) {
+  for (const [one, other] of [READMES, GUIDES, OPERATING]) {
     const shape = (path: string) => {
       const text = read(path);
       return {
@@ -140,6 +143,31 @@ test('every link between the pages leads somewhere', () => {
   }
 });
 
+/** The kinds of alerts that the runner and the effects open, beside those of the watchdog's own judgement and of the audit. */
+function reportedKinds(): string[] {
+  const sources = [
+    ['src/runner/deliver.ts', /openAlert\(tx, '(\w+)'/g],
+    ['src/systems/amocrm/effects/reports.ts', /\bkind: '(\w+)'/g],
+  ] as const;
+  return sources.flatMap(([file, opened]) => [...read(file).matchAll(opened)].map(([, kind]) => kind ?? ''));
+}
+
+test.each(OPERATING)('%s says of every alert what to do', (path) => {
+  const rows = rowNames(read(path));
+  const reported = reportedKinds();
+  expect(new Set(reported)).toEqual(new Set(['conflict', 'deal_gone', 'in_doubt', 'mapping', 'max_changes']));
+  expect([...HEALTH_KINDS, ...reported, 'audit', ...DIFFERENCE_KINDS].filter((kind) => !rows.has(kind))).toEqual([]);
+});
+
+test.each(OPERATING)('%s names every table', (path) => {
+  const rows = rowNames(read(path));
+  const made = readdirSync(join(ROOT, 'migrations/sqlite')).flatMap((file) =>
+    [...read(`migrations/sqlite/${file}`).matchAll(/CREATE (?:TABLE|VIEW) (\w+)/g)].map(([, name]) => name ?? ''),
+  );
+  expect(made.length).toBeGreaterThan(15);
+  expect(made.filter((name) => !rows.has(name))).toEqual([]);
+});
+
 test.each(GUIDES)('the mapping in %s is valid', async (path) => {
   const [mapping = ''] = blocks(read(path), 'yaml');
   const baseDir = await mkdtemp(join(tmpdir(), 'sdelka-docs-'));
@@ -154,7 +182,7 @@ test.each(GUIDES)('the mapping in %s is valid', async (path) => {
 });
 
 describe.each(dialects)('%s', (dialect) => {
-  test.each([...READMES, ...GUIDES])('takes every statement in %s', async (path) => {
+  test.each([...READMES, ...GUIDES, ...OPERATING])('takes every statement in %s', async (path) => {
     const text = read(path);
     const shell = blocks(text, 'sh').flatMap((block) => /sqlite3 [\w.]+ "\n([^"]+)"/.exec(block)?.[1] ?? []);
     const statements = [...blocks(text, 'sql'), ...shell]
