@@ -116,7 +116,7 @@ async function pass<C, S, M>(options: RunOptions<C, S, M>, lock: Lock): Promise<
     await closeRun(tx, runId, { job: job.name, finishedAt, outcome, exitCode: exit, counts, requests, error, zone });
     if (failure === undefined) {
       await setHeartbeat(tx, job.name, finishedAt);
-      if (counts.updated > 0) await closeAlert(tx, 'max_changes', job.name, finishedAt);
+      await closeAlert(tx, 'max_changes', job.name, finishedAt);
     }
   });
   await prune(options, finishedAt);

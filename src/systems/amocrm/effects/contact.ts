@@ -8,7 +8,7 @@ import type { NewPerson } from '../write.ts';
 import { blame } from './blame.ts';
 import { type ContactPayload, KINDS, keys } from './payloads.ts';
 import { emailsOf, type PeopleIndex, phonesOf } from './people-index.ts';
-import { walkNewestFirst } from './walk.ts';
+import { controlsBefore, walkNewestFirst } from './walk.ts';
 
 export interface ContactOptions {
   client: AmocrmClient;
@@ -125,7 +125,7 @@ export function contactHandler(options: ContactOptions): EffectHandler {
       page: async (page) =>
         (await client.listContacts({ page, limit: 250, order: { by: 'id', direction: 'desc' } })).rows,
       since,
-      controls: await memory.controls(KINDS.contact, since),
+      controls: await memory.controls(KINDS.contact, controlsBefore(deliveries)),
       existing: async (ids) => new Set((await client.contactsByIds(ids)).keys()),
       visit: (person) => {
         for (const delivery of deliveries) {

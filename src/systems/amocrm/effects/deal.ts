@@ -7,7 +7,7 @@ import type { NewDeal } from '../write.ts';
 import { blame } from './blame.ts';
 import { fieldWrites } from './field-values.ts';
 import { type DealPayload, KINDS, noteEffect } from './payloads.ts';
-import { walkNewestFirst } from './walk.ts';
+import { controlsBefore, walkNewestFirst } from './walk.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -43,7 +43,7 @@ export function dealHandler({ client, memory, zone }: DealOptions): EffectHandle
     const distrust = await walkNewestFirst<Deal>({
       page: async (page) => (await client.listDeals({ page, limit: 250, order: { by: 'id', direction: 'desc' } })).rows,
       since,
-      controls: await memory.controls(KINDS.deal, since),
+      controls: await memory.controls(KINDS.deal, controlsBefore(deliveries)),
       existing: async (ids) => new Set((await client.dealsByIds(ids)).keys()),
       visit: (deal) => {
         for (const text of externalIds(deal, deliveries)) {

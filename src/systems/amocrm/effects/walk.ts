@@ -1,3 +1,5 @@
+import type { Delivery } from '../../../domain/handler.ts';
+
 /** What the newest-first walk needs of a row. Times are unix seconds. */
 export interface WalkRow {
   id: number;
@@ -14,6 +16,15 @@ export interface WalkOptions<R extends WalkRow> {
   controls: readonly number[];
   /** Which of these ids exist, asked for one by one or by id. */
   existing: (ids: readonly number[]) => Promise<ReadonlySet<number>>;
+}
+
+/**
+ * Controls must be bound before this: what was made right before a doubtful sending vouches best that the list shows the
+ * time of that sending. Effects that were never sent have no such moment; then the newest record of all will do.
+ */
+export function controlsBefore(deliveries: readonly Delivery[]): Date {
+  const sent = deliveries.flatMap(({ row }) => (row.sentAt === null ? [] : [Date.parse(row.sentAt)]));
+  return sent.length > 0 ? new Date(Math.min(...sent)) : new Date('9999-12-31T00:00:00Z');
 }
 
 /** 50,000 records: a walk that goes on longer than that asks for more than it may. */
