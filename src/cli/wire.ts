@@ -12,7 +12,7 @@ import type { AnyJob, JobDefinition, SystemName } from '../jobs/define.ts';
 import type { WatchdogClients } from '../jobs/watchdog.ts';
 import type { PassOptions, RunOptions } from '../runner/run-job.ts';
 import { auditBook } from '../state/audit.ts';
-import { bindAccount } from '../state/bindings.ts';
+import { bindAccount, refuseOtherAccount } from '../state/bindings.ts';
 import { type Database, openDatabase } from '../state/database.ts';
 import { dealBook } from '../state/deal-links.ts';
 import { dueKaspiOrders, markKaspiOrderLooked, saveKaspiOrders } from '../state/kaspi-orders.ts';
@@ -134,7 +134,12 @@ export async function wireJob(
       keepDays: settings.OUTBOX_KEEP_DAYS,
       keepKinds: ['amocrm.good'],
       requests: () => [...core.sent.values()].reduce((sum, count) => sum + count, 0),
-      bind: () => bindKaspi(job, settings, database, clock.now()),
+      checkBinding: () =>
+        withKaspiAccount(job, settings, (account) => refuseOtherAccount(database.db, 'kaspi', account)),
+      bind: () =>
+        withKaspiAccount(job, settings, (account) =>
+          database.transaction((tx) => bindAccount(tx, 'kaspi', account, clock.now())),
+        ),
       ping: (ok) => ping(settings, core, job.name, ok, log),
     };
     return { options, audit: audits.kept, close: () => close(core, database) };
@@ -191,10 +196,14 @@ async function clientsOf(
 }
 
 /** Kaspi has no call that names the shop; its token is said never to change, so its hash stands for it. */
-async function bindKaspi(job: AnyJob, settings: AllSettings, database: Database, now: Date): Promise<void> {
+async function withKaspiAccount(
+  job: AnyJob,
+  settings: AllSettings,
+  work: (account: string) => Promise<void>,
+): Promise<void> {
   if (!job.systems.includes('kaspi')) return;
   const hash = createHash('sha256').update(settings.KASPI_API_TOKEN.reveal().trim()).digest('hex').slice(0, 32);
-  await database.transaction((tx) => bindAccount(tx, 'kaspi', hash, now));
+  await work(hash);
 }
 
 /** As healthchecks.io does: the address after a good pass, `/fail` appended after a bad one. A monitor that is down fails nothing. */

@@ -50,6 +50,8 @@ export interface Plan {
   record: RecordRef;
   effects: readonly Effect[];
   problem?: string;
+  /** When the record came to be, ISO-8601: older than the database, it may stand at the target already. */
+  since?: string;
 }
 
 /** An effect as the outbox holds it. Times are ISO-8601 UTC. */

@@ -1,4 +1,5 @@
 import { AppError } from '../base/errors.ts';
+import { RemoteError } from '../base/remote-error.ts';
 import type { Mapping } from '../config/mapping.ts';
 import type { CoreSettings } from '../config/settings.ts';
 import type { LinkState, Plan } from '../domain/effect.ts';
@@ -121,13 +122,20 @@ const OLDER_PER_PASS = 30;
 /** A buyer may return goods within 14 days of receipt; after this long a completed order is taken for settled. */
 const COMPLETED_FOR_MS = 45 * 86_400_000;
 
-async function* olderOrders({ clients, tables, now }: KaspiJobContext, seen: ReadonlySet<string>) {
+async function* olderOrders({ clients, tables, now, log }: KaspiJobContext, seen: ReadonlySet<string>) {
   const completedSince = new Date(now.getTime() - COMPLETED_FOR_MS);
   const due = await tables.kaspiOrders.due({ completedSince, limit: OLDER_PER_PASS, besides: seen });
   for (const { code, kaspiId } of due) {
-    const item = await clients.kaspi.orderById(kaspiId);
-    if (item) yield [item];
-    await tables.kaspiOrders.looked(code, now);
+    try {
+      const item = await clients.kaspi.orderById(kaspiId);
+      if (item) yield [item];
+    } catch (error) {
+      // An order that Kaspi cannot show must not keep its place at the head of the queue for ever.
+      if (!(error instanceof RemoteError) || error.status === 401 || error.status === 429) throw error;
+      log.warn({ record: code, reason: error.message }, 'an older order could not be read; its turn comes again');
+    } finally {
+      await tables.kaspiOrders.looked(code, now);
+    }
   }
 }
 

@@ -69,7 +69,7 @@ export function planOrder(order: Order, options: OrderPlanOptions): Plan {
     const text = [goodsNote(order, { locale, zone }), ...remark].join('\n');
     effects.push(noteEffect(source, record, 'goods', text, options.backfill));
   }
-  return problem === undefined ? { record, effects } : { record, effects, problem };
+  return problem === undefined ? { record, effects, since } : { record, effects, since, problem };
 }
 
 /**

@@ -35,7 +35,7 @@ export async function planPass<C, S, M>(options: PassOptions<C, S, M>): Promise<
   const counts = emptyCounts();
   const now = clock.now();
   const adopting = await isAdopting(database, job.name);
-  const sink = planSink({ database, job: job.name, now, adopting });
+  const sink = planSink({ database, now });
   await job.run(await jobContext(options, { counts, now, sink, adopting }));
   const handlers = sink.effects.length > 0 ? await options.handlers() : [];
   const plan = await settle(handlers, sink.effects, database, adopting, now);

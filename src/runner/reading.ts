@@ -41,8 +41,18 @@ export interface ReadOptions {
   log: Logger;
 }
 
+/** What a single record's own request met may be that record's; so often in a row it is the source's. */
+const FAILURES_IN_A_ROW = 3;
+/** Failures that one record's request may have to itself; credentials, limits and the breaker concern the whole source. */
+const ONE_RECORD = new Set(['REMOTE_FAILING', 'REMOTE_ODD_ANSWER', 'REMOTE_UNREACHABLE']);
+
+interface Pass extends ReadOptions {
+  trouble: { inARow: number };
+}
+
 /** Reads every slice, plans what is new and hands it to the sink; the cursor moves with a slice's last page. */
-export async function readAll<R>(reading: Reading<R>, options: ReadOptions): Promise<void> {
+export async function readAll<R>(reading: Reading<R>, given: ReadOptions): Promise<void> {
+  const options: Pass = { ...given, trouble: { inARow: 0 } };
   const failed = await options.sink.failedKeys(reading.recordKind);
   const seen = new Set<string>();
   for (const slice of options.slices) {
@@ -65,7 +75,7 @@ export async function readAll<R>(reading: Reading<R>, options: ReadOptions): Pro
 
 async function readPage<R>(
   reading: Reading<R>,
-  options: ReadOptions,
+  options: Pass,
   page: readonly R[],
   failed: ReadonlyMap<string, boolean>,
   seen: Set<string>,
@@ -86,7 +96,8 @@ async function readPage<R>(
     const isKnown = known.has(reading.knownBy(key));
     const mayPlan = failed.get(key) ?? !isKnown;
     const stands = links.has(reading.knownBy(key));
-    const outcome = mayPlan || stands ? await planOne(reading, record, key, mayPlan ? undefined : links) : 'skip';
+    const outcome =
+      mayPlan || stands ? await planOne(reading, options, record, key, mayPlan ? undefined : links) : 'skip';
     if (outcome === 'skip') {
       counts.skipped += 1;
       if (isKnown) kept.push(record);
@@ -113,36 +124,46 @@ async function readPage<R>(
   await sink.store({ plans, changes, problems, cursor, keep: (tx) => reading.keep(tx, kept), kept: kept.length });
 }
 
-/** A transient failure ends the reading, for it would strike the next record as well; anything else is this record's own. */
+/** One record that fails is kept and does not hold up the others; a source that fails altogether ends the reading. */
 async function planOne<R>(
   reading: Reading<R>,
+  options: Pass,
   record: R,
   key: string,
   links: ReadonlyMap<string, LinkState> | undefined,
 ): Promise<Plan | Change[] | { record: RecordRef; reason: string } | 'skip'> {
   try {
-    if (links) return [...((await reading.change?.(record, links)) ?? [])];
-    if (!reading.wanted(record)) return 'skip';
-    return await reading.plan(record);
+    if (!links && !reading.wanted(record)) return 'skip';
+    const planned = links ? [...((await reading.change?.(record, links)) ?? [])] : await reading.plan(record);
+    options.trouble.inARow = 0;
+    return planned;
   } catch (error) {
-    if (!(error instanceof AppError) || error.kind === 'bug') throw error;
-    if (error instanceof RemoteError && (error.kind === 'transient' || error.status === 401)) throw error;
-    return { record: { kind: reading.recordKind, key }, reason: error.message };
+    return { record: { kind: reading.recordKind, key }, reason: ownFailure(error, options).message };
   }
+}
+
+/** The error as one record's own, or thrown on where it is more than that. */
+function ownFailure(error: unknown, { trouble }: Pass): AppError {
+  if (!(error instanceof AppError) || error.kind === 'bug') throw error;
+  if (!(error instanceof RemoteError) || (error.kind !== 'transient' && error.status !== 401)) return error;
+  trouble.inARow += 1;
+  if (!ONE_RECORD.has(error.code) || trouble.inARow >= FAILURES_IN_A_ROW) throw error;
+  return error;
 }
 
 /** Failed records whose next attempt is due and that the window did not bring. */
 async function readAgain<R>(
   reading: Reading<R>,
-  options: ReadOptions,
+  options: Pass,
   failed: ReadonlyMap<string, boolean>,
   seen: Set<string>,
 ): Promise<void> {
   for (const [key, due] of failed) {
     if (!due || seen.has(key) || options.signal.aborted) continue;
-    const record = await reading.again(key);
-    if (record === undefined) {
-      const gone = { record: { kind: reading.recordKind, key }, reason: 'the source does not have it any more' };
+    const record = await reading.again(key).catch((error: unknown) => ownFailure(error, options));
+    if (record === undefined || record instanceof AppError) {
+      const reason = record instanceof AppError ? record.message : 'the source does not have it any more';
+      const gone = { record: { kind: reading.recordKind, key }, reason };
       await options.sink.store({
         plans: [],
         changes: [],

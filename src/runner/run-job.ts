@@ -49,6 +49,8 @@ export interface RunOptions<Clients, Settings, Mapping> extends PassOptions<Clie
   keepKinds: readonly string[];
   requests: () => number;
   /** Refuses a database that served other accounts; called with the lock held, before anything is read. */
+  checkBinding: () => Promise<void>;
+  /** Binds the database to the accounts; called once the source has accepted our credentials. */
   bind: () => Promise<void>;
   /** Tells a monitor outside; never fails a job. */
   ping: (ok: boolean) => Promise<void>;
@@ -84,9 +86,10 @@ async function pass<C, S, M>(options: RunOptions<C, S, M>, lock: Lock): Promise<
   const runLog = log.child({ run: runId });
   let failure: unknown;
   try {
-    await options.bind();
+    await options.checkBinding();
     const adopting = await isAdopting(database, job.name);
-    const sink = outboxSink({ database, job: job.name, now, adopting });
+    const adoptUntil = await adoptionEnd(database);
+    const sink = outboxSink({ database, job: job.name, now, adopting, adoptUntil: adoptUntil ?? '' });
     await work({ ...options, log: runLog }, { counts, now, sink, adopting }, async () => {
       if (Object.keys(await countOpen(database.db, job.name)).length === 0) return;
       await deliver({
@@ -138,6 +141,7 @@ async function work<C, S, M>(options: RunOptions<C, S, M>, state: Pass, send: ()
   let unread: unknown;
   try {
     await options.job.run(await jobContext(options, state));
+    await options.bind();
   } catch (error) {
     if (!(error instanceof AppError) || error.kind === 'bug') throw error;
     unread = error;
@@ -181,8 +185,13 @@ export async function jobContext<C, S, M>(
 /** Until its cursor has passed the moment at which the database was born, restored or moved, a job adopts before it creates. */
 export async function isAdopting(database: Database, job: string): Promise<boolean> {
   const cursor = await readCursor(database.db, job);
-  const born = (await getMeta(database.db, 'adopt_until')) ?? (await getMeta(database.db, 'database_born'));
+  const born = await adoptionEnd(database);
   return cursor === undefined || born === undefined || cursor <= born;
+}
+
+/** When the database was born, restored or moved, ISO-8601. */
+async function adoptionEnd({ db }: Database): Promise<string | undefined> {
+  return (await getMeta(db, 'adopt_until')) ?? (await getMeta(db, 'database_born'));
 }
 
 async function prune<C, S, M>(options: RunOptions<C, S, M>, now: Date): Promise<void> {

@@ -39,20 +39,22 @@ export interface OutboxSinkOptions {
   now: Date;
   /** A fresh, restored or moved database: what it makes first may exist already. */
   adopting: boolean;
+  /** Records older than this (ISO-8601) may exist at the target whenever they are planned. */
+  adoptUntil: string;
 }
 
 /** Stores effects, failures and the cursor of a page in one transaction. */
-export function outboxSink({ database, job, now, adopting }: OutboxSinkOptions): Sink {
+export function outboxSink({ database, job, now, adopting, adoptUntil }: OutboxSinkOptions): Sink {
   return {
     known: (keys) => knownKeys(database.db, keys),
     links: (keys) => linkStates(database.db, keys),
-    failedKeys: (kind) => failedKeys(database.db, job, kind, now),
+    failedKeys: (kind) => failedKeys(database.db, kind, now),
     store: async ({ plans, changes, problems, cursor, keep, kept }) => {
       if (plans.length + changes.length + problems.length + kept === 0 && cursor === undefined) return;
       await database.transaction(async (tx) => {
         const faulty = new Set(problems.map(({ record }) => record.key));
         for (const plan of plans) {
-          await storeEffects(tx, job, plan.effects, adopting, now);
+          await storeEffects(tx, job, plan.effects, adopting || (plan.since ?? '9') <= adoptUntil, now);
           if (!faulty.has(plan.record.key)) await forgetFailed(tx, plan.record);
         }
         for (const { revises, effect, extra = [] } of changes) {
@@ -76,7 +78,7 @@ export interface PlanSink extends Sink {
 }
 
 /** Collects what a pass would do; reads the database, writes nothing. */
-export function planSink({ database, job, now }: OutboxSinkOptions): PlanSink {
+export function planSink({ database, now }: Pick<OutboxSinkOptions, 'database' | 'now'>): PlanSink {
   const effects = new Map<string, Effect>();
   const problems: { record: RecordRef; reason: string }[] = [];
   return {
@@ -86,7 +88,7 @@ export function planSink({ database, job, now }: OutboxSinkOptions): PlanSink {
     problems,
     known: (keys) => knownKeys(database.db, keys),
     links: (keys) => linkStates(database.db, keys),
-    failedKeys: (kind) => failedKeys(database.db, job, kind, now),
+    failedKeys: (kind) => failedKeys(database.db, kind, now),
     store: async (result) => {
       const planned = [
         ...result.plans.flatMap((plan) => plan.effects),

@@ -64,10 +64,10 @@ export async function forgetFailed(tx: Tx, record: RecordRef): Promise<void> {
 }
 
 /**
- * Failed records of a job: key → whether its next attempt is due, its own or that of one of its effects, so that an effect
+ * Failed records of a kind, whichever job kept them: key → whether its next attempt is due, its own or that of one of its effects, so that an effect
  * is planned anew before it is sent anew. Ignored records are never due.
  */
-export async function failedKeys(tx: Tx, job: string, kind: string, now: Date): Promise<Map<string, boolean>> {
+export async function failedKeys(tx: Tx, kind: string, now: Date): Promise<Map<string, boolean>> {
   const rows = await tx
     .selectFrom('failed_records')
     .select((eb) => [
@@ -82,7 +82,6 @@ export async function failedKeys(tx: Tx, job: string, kind: string, now: Date): 
         .where('outbox.state', '=', 'failed')
         .as('effect_due_at'),
     ])
-    .where('job', '=', job)
     .where('kind', '=', kind)
     .execute();
   const due = (at: string | null) => at !== null && at <= now.toISOString();

@@ -282,7 +282,11 @@ async function dropReservations(tx: Tx, ids: readonly number[]): Promise<void> {
 /** Surely not sent, or surely refused: the rows wait again. */
 export async function releaseEffects(tx: Tx, ids: readonly number[]): Promise<void> {
   for (const chunk of chunks(ids, PARAMETERS)) {
-    await tx.updateTable('outbox').set({ state: 'pending', run_id: null }).where('id', 'in', chunk).execute();
+    await tx
+      .updateTable('outbox')
+      .set({ state: 'pending', run_id: null, done_at: null })
+      .where('id', 'in', chunk)
+      .execute();
     await dropReservations(tx, chunk);
   }
 }
@@ -320,6 +324,7 @@ export async function failEffect(tx: Tx, id: number, reason: string, dueAt: Date
       state: 'failed',
       attempts: eb('attempts', '+', 1),
       run_id: null,
+      done_at: null,
       due_at: dueAt.toISOString(),
       last_error: reason,
     }))
@@ -417,7 +422,7 @@ export async function prunePayloads(tx: Tx, before: Date, keep: readonly string[
     .where('payload', 'is not', null)
     .where((eb) =>
       eb.or([
-        eb('done_at', '<', before.toISOString()),
+        eb.and([eb('state', '=', 'done'), eb('done_at', '<', before.toISOString())]),
         eb.and([eb('state', '=', 'superseded'), eb('created_at', '<', before.toISOString())]),
       ]),
     )

@@ -41,6 +41,8 @@ export async function reviveRecord(tx: Tx, record: FailedRef, now: Date): Promis
     .where('record_kind', '=', record.kind)
     .where('record_key', '=', record.key)
     .where((eb) => eb.or([eb('state', '=', 'failed'), eb.and([eb('state', '=', 'ignored'), eb('attempts', '>', 0)])]))
+    // Without its payload an effect can never be sent again.
+    .where('payload', 'is not', null)
     .returning('id')
     .execute();
   // What was never tried only waited for the refused ones. As `failed` it would keep the record among the failed for ever.
@@ -50,6 +52,7 @@ export async function reviveRecord(tx: Tx, record: FailedRef, now: Date): Promis
     .where('record_kind', '=', record.kind)
     .where('record_key', '=', record.key)
     .where('state', '=', 'ignored')
+    .where('payload', 'is not', null)
     .returning('id')
     .execute();
   return refused.length + waiting.length;

@@ -65,7 +65,7 @@ describe('a pass cut at any step ends as a calm one', () => {
     const scene = changedWorld({ linkMode: 'add' });
     const { steps, wanted } = await calmRun('sqlite', scene);
     const wrong: string[] = [];
-    for (let seed = 1; seed <= Math.ceil(60 / STRIDE); seed++) {
+    for (let seed = 1; seed <= Math.ceil(40 / STRIDE); seed++) {
       const cuts = stepsOf(seed, steps.length);
       const one = await open('sqlite', scene.options);
       await scene.prepare(one);
@@ -106,9 +106,9 @@ describe('an order that goes to and fro', () => {
   });
 
   const quiet: [Dialect, number, string][] = [
-    ['sqlite', 60, '0'],
-    ['sqlite', 120, '150'],
-    ['postgres', 30, '150'],
+    ['sqlite', 40, '0'],
+    ['sqlite', 60, '150'],
+    ['postgres', 20, '150'],
   ];
   test.each(quiet)(
     '%s: whatever is cut (%i seeds at the most, doubts quiet for %s s), it ends at A',

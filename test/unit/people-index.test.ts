@@ -214,7 +214,8 @@ describe('an account that is not indexed yet', () => {
     expect(await find(phone(1050))).toEqual({ [phone(1050)]: [ids[1049]] });
     await run().index.refresh('contacts', [phone(1051)]);
     const second = lists();
-    expect(second[0]).toBe('page 2');
+    // People deleted meanwhile move the others up, so that the last page is read again.
+    expect(second.slice(0, 2)).toEqual(['page 1', 'page 2']);
     expect(second.at(-1)).toBe('search 7010001051');
   });
 

@@ -55,8 +55,8 @@ export function dealGoodsHandler({ client, memory }: DealGoodsOptions): EffectHa
         linkedByUs,
         begun: delivery.row.sentAt !== null || begun.has(delivery.row.id),
       });
+      differences.set(delivery.row.id, found);
       if (found.changes.length === 0) settled.set(delivery.row.id, asFound(delivery, found.reports));
-      else differences.set(delivery.row.id, found);
     }
     return settled;
   }
@@ -70,6 +70,8 @@ export function dealGoodsHandler({ client, memory }: DealGoodsOptions): EffectHa
       await onSend();
       for (const { row } of deliveries) begun.add(row.id);
     };
+    // Part of it may have taken effect before the rest was refused: what is left is read anew, deal by deal, since lists lag.
+    for (const delivery of deliveries) if (begun.has(delivery.row.id)) await known([delivery]);
     for (const delivery of deliveries) {
       const { catalogId } = payloadOf(delivery);
       const dealId = dealIdOf(delivery);
@@ -116,7 +118,7 @@ export function dealGoodsHandler({ client, memory }: DealGoodsOptions): EffectHa
   function judge(error: RemoteError): Map<number, Outcome> {
     const outcomes = new Map<number, Outcome>();
     for (const { requestId, path, code } of validationErrors(error.answer)) {
-      const item = asked[Number(requestId)];
+      const item = requestId === '' ? undefined : asked[Number(requestId)];
       if (!item) continue;
       const { row } = item.delivery;
       const reason = `amoCRM refused goods ${item.sku} (${path || 'item'}: ${code})`;
@@ -137,7 +139,13 @@ export function dealGoodsHandler({ client, memory }: DealGoodsOptions): EffectHa
     judge,
     verify: async (deliveries) => {
       const settled = await known(deliveries);
-      return deliveries.filter(({ row }) => !settled.has(row.id)).map(({ row }) => row.id);
+      const missing: number[] = [];
+      for (const delivery of deliveries) {
+        // A list may not show yet what was just written; a deal read by itself does.
+        if (settled.has(delivery.row.id) || (await known([delivery])).has(delivery.row.id)) continue;
+        missing.push(delivery.row.id);
+      }
+      return missing;
     },
     describe: (payload) => ({ goods: (payload as DealGoodsPayload).to }) satisfies Record<string, Json>,
   };

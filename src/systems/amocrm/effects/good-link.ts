@@ -81,7 +81,7 @@ export function goodLinkHandler({ client, memory }: GoodLinkOptions): EffectHand
     judge: (error) => {
       const outcomes = new Map<number, Outcome>();
       for (const { requestId, path, code } of validationErrors(error.answer)) {
-        const delivery = asked[Number(requestId)];
+        const delivery = requestId === '' ? undefined : asked[Number(requestId)];
         if (!delivery) continue;
         const reason = `amoCRM refused the link (${path || 'item'}: ${code})`;
         outcomes.set(

@@ -33,7 +33,7 @@ export function noteHandler({ client }: { client: AmocrmClient }): EffectHandler
     return new Map(
       deliveries.map((delivery): [number, Look] => {
         const { marker } = payloadOf(delivery);
-        const found = (notes.get(dealIdOf(delivery)) ?? []).find((note) => note.text.includes(marker));
+        const found = (notes.get(dealIdOf(delivery)) ?? []).find((note) => lastLine(note.text) === marker);
         return [delivery.row.id, found ? { state: 'found', remoteId: String(found.id) } : { state: 'absent' }];
       }),
     );
@@ -57,6 +57,17 @@ export function noteHandler({ client }: { client: AmocrmClient }): EffectHandler
     },
     describe: (payload) => ({ text: (payload as NotePayload).text }),
   };
+}
+
+/** Whole, for `change-1` also begins `change-12`. */
+function lastLine(text: string): string {
+  return (
+    text
+      .trimEnd()
+      .split(/\r?\n|<br\s*\/?>/)
+      .at(-1)
+      ?.trim() ?? ''
+  );
 }
 
 function payloadOf(delivery: Delivery): NotePayload {

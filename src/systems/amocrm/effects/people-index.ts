@@ -127,9 +127,12 @@ export function peopleIndex({ client, memory, country, now, signal }: PeopleInde
       synced.add(entity);
       return;
     }
-    let current = await fillPage(entity, fillState);
+    // People who were deleted since the last run have moved the others up, so that one page is read again.
+    const resumed = fillState.page > 1;
+    let current = await fillPage(entity, resumed ? { ...fillState, page: fillState.page - 1 } : fillState);
+    if (resumed && !current.complete) current = await fillPage(entity, current);
     if (!current.complete && (await endsWithin(entity, current.page + phones.length - 1))) {
-      while (!current.complete) current = await fillPage(entity, current);
+      while (!current.complete && !signal.aborted) current = await fillPage(entity, current);
     }
     if (current.complete) {
       // Pages that an earlier run read may have changed since.
