@@ -79,7 +79,7 @@ const MUTANTS = [
     file: 'src/systems/amocrm/effects/deal-goods.ts',
     find: 'begun || !linkedByUs',
     put: '!linkedByUs',
-    tests: [RECONCILE],
+    tests: [RECONCILE_FAULTS],
   },
   {
     name: 'a newer change of goods forgets that an older one broke off',

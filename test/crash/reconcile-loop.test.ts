@@ -46,15 +46,15 @@ describe('without a cut', () => {
 
 describe('a pass cut at any step ends as a calm one', () => {
   test('sqlite, a second link adds a row', async () => {
-    expectSound(await cutAtSteps('sqlite', changedWorld({ linkMode: 'add' }), STRIDE), 80);
+    expectSound(await cutAtSteps('sqlite', changedWorld({ linkMode: 'add' }), 2 * STRIDE - 1), 80);
   });
 
   test('sqlite, a second link replaces the first, which is known', async () => {
-    expectSound(await cutAtSteps('sqlite', changedWorld({ probed: true }), 3 * STRIDE - 2), 80);
+    expectSound(await cutAtSteps('sqlite', changedWorld({ probed: true }), 4 * STRIDE - 3), 80);
   });
 
   test('sqlite, a second link replaces the first, which nobody knows', async () => {
-    expectSound(await cutAtSteps('sqlite', changedWorld(), 3 * STRIDE - 2), 80);
+    expectSound(await cutAtSteps('sqlite', changedWorld(), 4 * STRIDE - 3), 80);
   });
 
   test('postgres', async () => {
