@@ -18,6 +18,7 @@ import { dealBook } from '../state/deal-links.ts';
 import { dueKaspiOrders, markKaspiOrderLooked, saveKaspiOrders } from '../state/kaspi-orders.ts';
 import { mappingMemory } from '../state/mapping-memory.ts';
 import { requireSchema } from '../state/migrate.ts';
+import { documentsOfDeals, saveSeenDocuments, seenDocuments } from '../state/onec-documents.ts';
 import { type AmoSettings, amoSettings } from '../systems/amocrm/settings.ts';
 import { kaspiClient, kaspiHeaders } from '../systems/kaspi/client.ts';
 import { type KaspiSettings, kaspiSettings } from '../systems/kaspi/settings.ts';
@@ -112,6 +113,11 @@ export async function wireJob(
           },
         },
         audits,
+        onec: {
+          seen: (refs) => seenDocuments(database.db, refs),
+          save: saveSeenDocuments,
+          refsOfDeals: (dealIds) => documentsOfDeals(database.db, dealIds),
+        },
         deals: dealBook(database, globals.dryRun),
       },
       flags: given.flags ?? new Set(),

@@ -46,6 +46,9 @@ export interface EffectHandler {
   kind: string;
   /** The largest batch that the target takes in one request. */
   batch: number;
+  /** Where this target needs longer than the others: the quiet time before a look, and the longest that a request may run there. */
+  quietMs?: number;
+  requestMs?: number;
   /** Which figure of the run a delivered effect adds to. */
   counts?: 'created' | 'updated';
   /** A thing that other effects may want as well, e.g. the contact with this phone. */

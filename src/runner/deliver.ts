@@ -97,13 +97,20 @@ class Deliverer {
     this.o = options;
   }
 
+  private quietMs(handler: EffectHandler | undefined): number {
+    return handler?.quietMs ?? this.o.quietMs;
+  }
+
   private get now(): Date {
     return this.o.clock.now();
   }
 
   async run(): Promise<void> {
     const { database, job, runId } = this.o;
-    const lookAt = (sentAt: Date) => new Date(sentAt.getTime() + this.o.requestMs + this.o.quietMs);
+    const lookAt = (kind: string, sentAt: Date) => {
+      const handler = this.o.handlers.find((one) => one.kind === kind);
+      return new Date(sentAt.getTime() + (handler?.requestMs ?? this.o.requestMs) + this.quietMs(handler));
+    };
     const left = await database.transaction((tx) => inheritEffects(tx, job, runId, lookAt));
     if (left.claimed + left.sending > 0) this.o.log.warn(left, 'an earlier run ended in the middle of its writes');
     await this.refuseTooManyChanges();
@@ -169,7 +176,7 @@ class Deliverer {
     if (rows.length === 0 || this.o.signal.aborted) return;
     const deliveries = (await this.withIds(handler, rows)).ready;
     const looks = await handler.look(deliveries);
-    const next = new Date(this.now.getTime() + this.o.quietMs);
+    const next = new Date(this.now.getTime() + this.quietMs(handler));
     await this.o.database.transaction(async (tx) => {
       for (const delivery of deliveries) {
         const look = looks.get(delivery.row.id) ?? { state: 'unknown', reason: 'the look gave no answer' };
@@ -386,11 +393,11 @@ class Deliverer {
     const ids = batch.map(({ row }) => row.id);
     const { database } = this.o;
     if (!(error instanceof RemoteError)) {
-      await this.intoDoubt(ids, 'the program failed while it was being sent');
+      await this.intoDoubt(handler, ids, 'the program failed while it was being sent');
       throw error;
     }
     if (error.outcome === 'in-doubt') {
-      await this.intoDoubt(ids, error.message);
+      await this.intoDoubt(handler, ids, error.message);
       this.doubtsInARow += 1;
       if (this.doubtsInARow >= DOUBTS_IN_A_ROW) throw error;
       return { done: 0, left: false };
@@ -403,8 +410,8 @@ class Deliverer {
     return this.afterRefusal(handler, batch, sent, error);
   }
 
-  private async intoDoubt(ids: readonly number[], reason: string): Promise<void> {
-    const due = new Date(this.now.getTime() + this.o.quietMs);
+  private async intoDoubt(handler: EffectHandler, ids: readonly number[], reason: string): Promise<void> {
+    const due = new Date(this.now.getTime() + this.quietMs(handler));
     await this.o.database.transaction((tx) => doubtEffects(tx, ids, due, reason));
   }
 
@@ -448,7 +455,7 @@ class Deliverer {
       for (const delivery of batch) {
         const outcome = outcomes.get(delivery.row.id);
         if (outcome === undefined) {
-          const due = new Date(this.now.getTime() + this.o.quietMs);
+          const due = new Date(this.now.getTime() + this.quietMs(handler));
           await doubtEffects(tx, [delivery.row.id], due, 'the answer does not mention it');
           continue;
         }

@@ -5,10 +5,12 @@ import type { AuditBook } from '../domain/audit.ts';
 import type { OrderHead } from '../domain/order.ts';
 import type { Tx } from '../state/database.ts';
 import type { dealBook } from '../state/deal-links.ts';
+import type { SeenDocument } from '../state/onec-documents.ts';
 import type { Counts } from './deliver.ts';
 import type { Reading } from './reading.ts';
 
 export type { BoundDeal } from '../state/deal-links.ts';
+export type { SeenDocument } from '../state/onec-documents.ts';
 export type DealBook = ReturnType<typeof dealBook>;
 
 /** What the runner gives a job for one pass. `clients` holds those of the job's systems alone. */
@@ -34,6 +36,15 @@ export interface JobContext<Clients, Settings, Mapping> {
   eachPage<R>(reading: Reading<R>): Promise<void>;
 }
 
+/** 1C's documents as they were last seen. */
+export interface OnecBook {
+  seen(refs: readonly string[]): Promise<Map<string, SeenDocument>>;
+  /** Returns how many rows changed. */
+  save(tx: Tx, documents: readonly SeenDocument[], now: Date): Promise<number>;
+  /** The documents that stand for these deals, by what was bound here. */
+  refsOfDeals(dealIds: readonly number[]): Promise<Map<number, string>>;
+}
+
 /** Tables of their own that jobs keep for operators. */
 export interface Tables {
   deals: DealBook;
@@ -49,6 +60,7 @@ export interface Tables {
     looked(code: string, now: Date): Promise<void>;
   };
   audits: AuditBook;
+  onec: OnecBook;
 }
 
 /** What the runner must know of a job; `jobs/define.ts` says the rest. */

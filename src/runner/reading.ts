@@ -3,9 +3,10 @@ import type { Logger } from '../base/log.ts';
 import { RemoteError } from '../base/remote-error.ts';
 import type { LinkState, Plan, RecordRef } from '../domain/effect.ts';
 import type { Range } from '../domain/range.ts';
+import { linksOfAdopted } from '../state/adopt.ts';
 import type { Tx } from '../state/database.ts';
 import type { Counts } from './deliver.ts';
-import type { Change, Sink } from './sink.ts';
+import type { Adopted, Change, Sink } from './sink.ts';
 
 /** How a job reads its source and what it makes of a record. */
 export interface Reading<R> {
@@ -18,6 +19,11 @@ export interface Reading<R> {
   keyOf(record: R): string;
   /** The idempotency key of the create by which a record is known; known records are not planned again. */
   knownBy(key: string): string;
+  /**
+   * Called for each page before any of it is planned: reads in bulk what planning needs, and tells what stands at the
+   * target already by the source's own word. That is bound in the page's transaction, and so is never made.
+   */
+  prepare?(records: readonly R[], state: WhatIsBound): Promise<readonly Adopted[]>;
   /** Whether a record that is not known yet concerns this job at all. Throws for a record that cannot be read. */
   wanted(record: R): boolean;
   /** May read from the source; throws `AppError` where the record cannot be planned. */
@@ -30,6 +36,13 @@ export interface Reading<R> {
   older?(seen: ReadonlySet<string>): AsyncIterable<readonly R[]>;
   /** Stores what the job's own table shows of the records, in the page's transaction. Returns how many rows changed. */
   keep(tx: Tx, records: readonly R[]): Promise<number>;
+}
+
+/** What the database knows of a page's records. */
+export interface WhatIsBound {
+  /** Keys of creates that were ever planned. */
+  known: ReadonlySet<string>;
+  links: ReadonlyMap<string, LinkState>;
 }
 
 export interface ReadOptions {
@@ -85,8 +98,7 @@ async function readPage<R>(
   const records = page.filter((record) => !seen.has(reading.keyOf(record)));
   for (const record of records) seen.add(reading.keyOf(record));
   counts.fetched += records.length;
-  const known = await sink.known(records.map((record) => reading.knownBy(reading.keyOf(record))));
-  const links = await sink.links(records.flatMap((record) => reading.linksOf?.(reading.keyOf(record)) ?? []));
+  const { known, links, adopted } = await whatIsBound(reading, sink, records);
   const plans: Plan[] = [];
   const changes: Change[] = [];
   const problems: { record: RecordRef; reason: string }[] = [];
@@ -121,7 +133,27 @@ async function readPage<R>(
   for (const { record, reason } of problems) {
     options.log.warn({ kind: record.kind, record: record.key, reason }, 'a record has a fault; it is kept');
   }
-  await sink.store({ plans, changes, problems, cursor, keep: (tx) => reading.keep(tx, kept), kept: kept.length });
+  await sink.store({
+    adopted,
+    plans,
+    changes,
+    problems,
+    cursor,
+    keep: (tx) => reading.keep(tx, kept),
+    kept: kept.length,
+  });
+}
+
+/** What is known of a page's records, with what the source itself says of them. */
+async function whatIsBound<R>(reading: Reading<R>, sink: Sink, records: readonly R[]) {
+  const known = new Set(await sink.known(records.map((record) => reading.knownBy(reading.keyOf(record)))));
+  const links = new Map(await sink.links(records.flatMap((record) => reading.linksOf?.(reading.keyOf(record)) ?? [])));
+  const adopted = (await reading.prepare?.(records, { known, links })) ?? [];
+  for (const { key, remoteId, applied = null } of adopted.flatMap(linksOfAdopted)) {
+    known.add(key);
+    links.set(key, { key, remoteId, applied, planned: applied, revision: 0 });
+  }
+  return { known, links, adopted };
 }
 
 /** One record that fails is kept and does not hold up the others; a source that fails altogether ends the reading. */
@@ -165,6 +197,7 @@ async function readAgain<R>(
       const reason = record instanceof AppError ? record.message : 'the source does not have it any more';
       const gone = { record: { kind: reading.recordKind, key }, reason };
       await options.sink.store({
+        adopted: [],
         plans: [],
         changes: [],
         problems: [gone],

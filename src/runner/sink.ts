@@ -1,12 +1,17 @@
 import type { Effect, LinkState, Plan, RecordRef, Revision } from '../domain/effect.ts';
+import { type Adopted, adopt } from '../state/adopt.ts';
 import type { Database, Tx } from '../state/database.ts';
 import { failedKeys, forgetFailed, keepFailed } from '../state/failed-records.ts';
 import { linkStates, takeRevision } from '../state/links.ts';
 import { advanceCursor } from '../state/meta.ts';
 import { knownKeys, storeEffects } from '../state/outbox.ts';
 
+export type { Adopted } from '../state/adopt.ts';
+
 /** What came of one page of records. */
 export interface PageResult {
+  /** What stands at the target already; bound before the rest is stored. */
+  adopted: readonly Adopted[];
   plans: readonly Plan[];
   /** Changes of things that stand at the target already; `effect` undefined: only what was asked for has changed back. */
   changes: readonly Change[];
@@ -49,10 +54,12 @@ export function outboxSink({ database, job, now, adopting, adoptUntil }: OutboxS
     known: (keys) => knownKeys(database.db, keys),
     links: (keys) => linkStates(database.db, keys),
     failedKeys: (kind) => failedKeys(database.db, kind, now),
-    store: async ({ plans, changes, problems, cursor, keep, kept }) => {
-      if (plans.length + changes.length + problems.length + kept === 0 && cursor === undefined) return;
+    store: async ({ adopted, plans, changes, problems, cursor, keep, kept }) => {
+      const found = adopted.length + plans.length + changes.length + problems.length + kept;
+      if (found === 0 && cursor === undefined) return;
       await database.transaction(async (tx) => {
         const faulty = new Set(problems.map(({ record }) => record.key));
+        for (const one of adopted) await adopt(tx, one, now, job);
         for (const plan of plans) {
           await storeEffects(tx, job, plan.effects, adopting || (plan.since ?? '9') <= adoptUntil, now);
           if (!faulty.has(plan.record.key)) await forgetFailed(tx, plan.record);

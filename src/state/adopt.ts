@@ -1,4 +1,5 @@
 import type { Json } from '../base/schema.ts';
+import type { Link } from '../domain/effect.ts';
 import { ADOPTER } from './audit.ts';
 import type { Tx } from './database.ts';
 import { forgetFailed } from './failed-records.ts';
@@ -11,14 +12,17 @@ export interface AdoptedThing {
   kind: string;
   /** Null: taken as done, though nothing of ours stands there. */
   remoteId: string | null;
+  /** What was last written there, where it is kept up to date. */
+  applied?: Json;
 }
 
-/** A deal that another integrator made, as delivery would have left it here. */
+/** A thing that stands at the target already, as delivery would have left it here; a deal that another integrator made, say. */
 export interface Adopted {
   record: { kind: string; key: string };
   dealKey: string;
   dealKind: string;
-  dealId: number;
+  /** Its id at the target: a deal's number, a document's reference. */
+  dealId: number | string;
   /** What the deal shows, as far as we would keep it up to date. */
   applied: Json;
   others: readonly AdoptedThing[];
@@ -34,21 +38,27 @@ export async function boundKeys(tx: Tx, keys: readonly string[]): Promise<Set<st
   return found;
 }
 
+/** The links by which an adopted thing is known from now on. */
+export function linksOfAdopted({ dealKey, dealKind, dealId, applied, others }: Adopted): Link[] {
+  const deal = { key: dealKey, kind: dealKind, remoteId: String(dealId), applied };
+  return [deal, ...others.flatMap(({ remoteId, ...thing }) => (remoteId === null ? [] : [{ ...thing, remoteId }]))];
+}
+
 /**
  * Binds a deal as if it had been delivered from here: keys in the outbox, done; links. What waited for it is no more to be
  * made. No run may be alive that could send an effect of this record: the caller holds the locks of its jobs.
  */
-export async function adopt(tx: Tx, adopted: Adopted, now: Date): Promise<void> {
-  const { record, dealKey, dealKind, dealId, applied, others } = adopted;
+export async function adopt(tx: Tx, adopted: Adopted, now: Date, adopter: string = ADOPTER): Promise<void> {
+  const { record, dealKey, dealKind, dealId, others } = adopted;
   const things: AdoptedThing[] = [{ key: dealKey, kind: dealKind, remoteId: String(dealId) }, ...others];
-  await settleWaiting(tx, record, things, now);
+  await settleWaiting(tx, record, things, now, adopter);
   const at = now.toISOString();
   await tx
     .insertInto('outbox')
     .values(
       things.map(({ key, kind, remoteId }) => ({
         key,
-        job: ADOPTER,
+        job: adopter,
         kind,
         record_kind: record.kind,
         record_key: record.key,
@@ -60,12 +70,7 @@ export async function adopt(tx: Tx, adopted: Adopted, now: Date): Promise<void> 
     )
     .onConflict((conflict) => conflict.column('key').doNothing())
     .execute();
-  const links = things.flatMap(({ key, kind, remoteId }) => (remoteId === null ? [] : [{ key, kind, remoteId }]));
-  await saveLinks(
-    tx,
-    links.map((link) => (link.key === dealKey ? { ...link, applied } : link)),
-    now,
-  );
+  await saveLinks(tx, linksOfAdopted(adopted), now);
   await forgetFailed(tx, record);
 }
 
@@ -75,6 +80,7 @@ async function settleWaiting(
   record: Adopted['record'],
   things: readonly AdoptedThing[],
   now: Date,
+  adopter: string,
 ): Promise<void> {
   const waiting = await tx
     .selectFrom('outbox')
@@ -90,7 +96,7 @@ async function settleWaiting(
       .updateTable('outbox')
       .set({
         state: thing ? 'done' : 'ignored',
-        job: ADOPTER,
+        job: adopter,
         remote_id: thing?.remoteId ?? null,
         payload: null,
         run_id: null,

@@ -382,10 +382,10 @@ export async function postponeLook(tx: Tx, ids: readonly number[], nextLook: Dat
  * What a dead run of this job left behind; only a run that holds the job's lock may call it. Claimed rows were surely
  * not sent; rows in `sending` are in doubt from then on, looked up once the request's deadline and the quiet time are over.
  */
-export async function inheritEffects(tx: Tx, job: string, runId: number, lookAt: (sentAt: Date) => Date) {
+export async function inheritEffects(tx: Tx, job: string, runId: number, lookAt: (kind: string, sentAt: Date) => Date) {
   const left = await tx
     .selectFrom('outbox')
-    .select(['id', 'state', 'sent_at'])
+    .select(['id', 'kind', 'state', 'sent_at'])
     .where('job', '=', job)
     .where(OPEN)
     .where('state', 'in', ['claimed', 'sending'])
@@ -397,7 +397,12 @@ export async function inheritEffects(tx: Tx, job: string, runId: number, lookAt:
   );
   const sending = left.filter((row) => row.state === 'sending');
   for (const row of sending) {
-    await doubtEffects(tx, [row.id], lookAt(new Date(row.sent_at ?? 0)), 'the run ended while it was being sent');
+    await doubtEffects(
+      tx,
+      [row.id],
+      lookAt(row.kind, new Date(row.sent_at ?? 0)),
+      'the run ended while it was being sent',
+    );
   }
   return { claimed: left.length - sending.length, sending: sending.length };
 }

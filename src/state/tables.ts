@@ -192,6 +192,29 @@ export interface ProcessedOrdersView {
   updated_at: InstantText;
 }
 
+export interface OnecSeenTable {
+  ref: string;
+  type: string;
+  number: string;
+  dated: InstantText;
+  written_at: InstantText | null;
+  state: string;
+  signature: string;
+  created_at: InstantText;
+  updated_at: InstantText;
+}
+
+/** A view: to be read only. */
+export interface OnecDocumentsView {
+  ref: string;
+  type: string;
+  number: string | null;
+  lead_id: number | null;
+  written_at: InstantText | null;
+  exported_at: InstantText | null;
+  state: string;
+}
+
 /** Every table and view of migrations/, the same for both databases (a test compares them). */
 export interface Tables {
   schema_migrations: SchemaMigrationsTable;
@@ -211,4 +234,6 @@ export interface Tables {
   amo_index: AmoIndexTable;
   kaspi_orders: KaspiOrdersTable;
   processed_orders: ProcessedOrdersView;
+  onec_seen: OnecSeenTable;
+  onec_documents: OnecDocumentsView;
 }

@@ -235,7 +235,7 @@ describe.each(dialects)('%s: the outbox', (dialect) => {
     const other = await idOf('other');
     await claim(9, ['other']);
     await inTx((tx) => markSending(tx, 9, [other], NOW));
-    const lookAt = (sentAt: Date) => new Date(sentAt.getTime() + 90_000);
+    const lookAt = (_kind: string, sentAt: Date) => new Date(sentAt.getTime() + 90_000);
     expect(await inTx((tx) => inheritEffects(tx, JOB, 2, lookAt))).toEqual({ claimed: 1, sending: 1 });
     expect(await rowOf('claimed')).toMatchObject({ state: 'pending', run_id: null });
     expect(await reserved()).toEqual([]);
