@@ -2,11 +2,11 @@ import type { Json } from '../../../base/schema.ts';
 import type { Delivery, EffectHandler, Found, Look, Outcome } from '../../../domain/handler.ts';
 import type { AmocrmClient } from '../client.ts';
 import type { AmoMemory } from '../memory.ts';
-import { type Deal, type Field, validationErrors } from '../schema.ts';
+import { type Deal, type Field, type ValidationError, validationErrors } from '../schema.ts';
 import type { NewDeal } from '../write.ts';
 import { blame } from './blame.ts';
 import { fieldWrites } from './field-values.ts';
-import { type DealPayload, KINDS, noteEffect } from './payloads.ts';
+import { type DealPayload, KINDS, noteEffect, peopleKeys } from './payloads.ts';
 import { controlsBefore, walkNewestFirst } from './walk.ts';
 
 const DAY_MS = 86_400_000;
@@ -37,8 +37,15 @@ export function dealHandler({ client, memory, zone }: DealOptions): EffectHandle
   }
 
   async function look(deliveries: readonly Delivery[]): Promise<Map<number, Look>> {
-    const wanted = new Map(deliveries.map((delivery) => [payloadOf(delivery).externalId, delivery]));
+    const byId = groupedBy(deliveries, ({ exactName, externalId }) => (exactName ? undefined : externalId));
+    const byName = groupedBy(deliveries, ({ exactName, name }) => (exactName ? name : undefined));
     const hits = new Map<number, number>();
+    const hit = (deal: Deal, wanted: readonly Delivery[] | undefined) => {
+      for (const delivery of wanted ?? []) {
+        if (isTheSame(deal, delivery))
+          hits.set(delivery.row.id, Math.min(deal.id, hits.get(delivery.row.id) ?? deal.id));
+      }
+    };
     const since = new Date(Math.min(...deliveries.map((delivery) => delivery.since.getTime())));
     const distrust = await walkNewestFirst<Deal>({
       page: async (page) => (await client.listDeals({ page, limit: 250, order: { by: 'id', direction: 'desc' } })).rows,
@@ -46,11 +53,8 @@ export function dealHandler({ client, memory, zone }: DealOptions): EffectHandle
       controls: await memory.controls(KINDS.deal, controlsBefore(deliveries)),
       existing: async (ids) => new Set((await client.dealsByIds(ids)).keys()),
       visit: (deal) => {
-        for (const text of externalIds(deal, deliveries)) {
-          const delivery = wanted.get(text);
-          if (!delivery || !isTheSame(deal, payloadOf(delivery))) continue;
-          hits.set(delivery.row.id, Math.min(deal.id, hits.get(delivery.row.id) ?? deal.id));
-        }
+        for (const text of externalIds(deal, deliveries)) hit(deal, byId.get(text));
+        hit(deal, byName.get(deal.name.trim()));
       },
     });
     return new Map(
@@ -70,23 +74,17 @@ export function dealHandler({ client, memory, zone }: DealOptions): EffectHandle
     send,
     look,
     judge: (error, deliveries) => {
-      const lostContacts = new Set(
-        validationErrors(error.answer)
-          .filter(({ path }) => path.startsWith('_embedded.contacts'))
-          .map(({ requestId }) => requestId),
-      );
       const outcomes = blame(error, deliveries, {
         fields: (delivery) => fieldIds(payloadOf(delivery)),
         extra: (delivery, what, code) => [leftOutNote(delivery, what, code)],
       });
+      const faults = validationErrors(error.answer);
       for (const delivery of deliveries) {
-        if (!lostContacts.has(String(delivery.row.id))) continue;
-        const keys = [payloadOf(delivery).contactKey];
-        outcomes.set(delivery.row.id, {
-          state: 'renew',
-          keys,
-          reason: 'the contact is gone in amoCRM; it is found anew',
-        });
+        const gone = goneKeys(delivery, faults);
+        if (gone.length === 0) continue;
+        const who = gone.every((key) => key === payloadOf(delivery).companyKey) ? 'company' : 'contact';
+        const reason = `the ${who} is gone in amoCRM; it is found anew`;
+        outcomes.set(delivery.row.id, { state: 'renew', keys: gone, reason });
       }
       return outcomes;
     },
@@ -117,7 +115,7 @@ function fieldIds(payload: DealPayload): string[] {
 
 function newDeal(delivery: Delivery, fields: readonly Field[], zone: string): NewDeal {
   const payload = payloadOf(delivery);
-  const contactId = Number(delivery.ids.get(payload.contactKey));
+  const company = payload.companyKey === undefined ? undefined : Number(delivery.ids.get(payload.companyKey));
   return {
     requestId: String(delivery.row.id),
     name: payload.name,
@@ -128,8 +126,44 @@ function newDeal(delivery: Delivery, fields: readonly Field[], zone: string): Ne
     ...(payload.responsibleUserId === undefined ? {} : { responsibleUserId: payload.responsibleUserId }),
     fields: fieldWrites(payload.fields, fieldIds(payload), fields, zone),
     tags: payload.tags,
-    contactIds: [contactId],
+    contactIds: contactIdsOf(delivery),
+    ...(company === undefined ? {} : { companyId: company }),
   };
+}
+
+/** The main contact first. Two keys may stand for one contact, which a deal takes once. */
+function contactIdsOf(delivery: Delivery): number[] {
+  return [...new Set(contactKeysOf(payloadOf(delivery)).map((key) => Number(delivery.ids.get(key))))];
+}
+
+function contactKeysOf({ companyKey, ...payload }: DealPayload): string[] {
+  return peopleKeys(payload);
+}
+
+/** Keys of the people that a refusal names: by their place among those that were sent, else all of them. */
+function goneKeys(delivery: Delivery, faults: readonly ValidationError[]): string[] {
+  const payload = payloadOf(delivery);
+  const gone = new Set<string>();
+  for (const { requestId, path } of faults) {
+    const [, whom, place] = /^_embedded\.(contacts|companies)(?:\.(\d+))?/.exec(path) ?? [];
+    if (requestId !== String(delivery.row.id) || whom === undefined) continue;
+    const id = place === undefined ? undefined : contactIdsOf(delivery)[Number(place)];
+    const contacts = contactKeysOf(payload).filter((key) => id === undefined || Number(delivery.ids.get(key)) === id);
+    for (const key of whom === 'contacts' ? contacts : [payload.companyKey]) if (key !== undefined) gone.add(key);
+  }
+  return [...gone];
+}
+
+function groupedBy(
+  deliveries: readonly Delivery[],
+  textOf: (payload: DealPayload) => string | undefined,
+): Map<string, Delivery[]> {
+  const groups = new Map<string, Delivery[]>();
+  for (const delivery of deliveries) {
+    const text = textOf(payloadOf(delivery))?.trim();
+    if (text !== undefined) groups.set(text, [...(groups.get(text) ?? []), delivery]);
+  }
+  return groups;
 }
 
 /** Texts of a deal that may be an external id that is looked for: field values, and the words of its name. */
@@ -142,8 +176,10 @@ function externalIds(deal: Deal, deliveries: readonly Delivery[]): Set<string> {
 }
 
 /** The field decides where the mapping names one and it is filled; the name does for deals made without it. */
-function isTheSame(deal: Deal, payload: DealPayload): boolean {
+function isTheSame(deal: Deal, delivery: Delivery): boolean {
+  const payload = payloadOf(delivery);
   if (deal.isDeleted) return false;
+  if (payload.exactName) return deal.createdAt * 1000 >= delivery.since.getTime();
   const filled = deal.fields.find((field) => field.fieldId === payload.externalField);
   if (filled) return filled.values.some(({ value }) => String(value ?? '').trim() === payload.externalId);
   return deal.name.split(/[^\p{L}\p{N}-]+/u).includes(payload.externalId);
