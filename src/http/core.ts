@@ -6,7 +6,7 @@ import pThrottle from 'p-throttle';
 import type { Clock } from '../base/clock.ts';
 import { RemoteError } from '../base/remote-error.ts';
 import type { Schema } from '../base/schema.ts';
-import { blocked, classifyStatus, oddAnswer, unreachable } from './classify.ts';
+import { blocked, classifyStatus, oddAnswer, unreachable, type Where } from './classify.ts';
 
 /** A budget and breaker shared by all processes of one database; `state/` fills this port. */
 export interface Gate {
@@ -37,6 +37,11 @@ export interface SystemOptions {
   timeoutMs: number;
   /** The variable that an operator must mend when the system refuses our credentials. */
   credentials: string;
+  /**
+   * Asked first what an answer outside 2xx means, where a system's statuses do not tell it; undefined leaves it to the core.
+   * `answer` is the parsed JSON body, undefined for anything else. What it gives is thrown at once and never repeated here.
+   */
+  classify?: (where: Where, status: number, answer: unknown) => RemoteError | undefined;
 }
 
 export interface RequestOptions<T> {
@@ -50,6 +55,10 @@ export interface RequestOptions<T> {
   schema: Schema<T>;
   /** The answer's text is of no matter: only its status counts, and the schema is given `undefined`. */
   bodyIgnored?: boolean;
+  /** The schema is given the answer's text as it came: XML, plain words. */
+  text?: boolean;
+  /** Told of every answer before it is read, whatever its status: for cookies. Its headers may hold secrets. */
+  onAnswer?: (answer: { status: number; headers: http.IncomingHttpHeaders }) => void;
   /** Safe to send again after an uncertain end. Default: GET only. */
   repeatable?: boolean;
   /** Called after the throttle's slot was had, right before the socket is written to; once per attempt. */
@@ -129,6 +138,7 @@ export function httpCore(core: HttpCoreOptions): HttpCore {
         await system.gate?.take(core.signal);
         await request.onSend?.();
         const answer = await send(request, auth);
+        request.onAnswer?.({ status: answer.status, headers: answer.headers });
         if (answer.status === 401 && !renewed && (await system.authorization?.refused(auth))) continue;
         return read(request, answer);
       }
@@ -153,14 +163,20 @@ export function httpCore(core: HttpCoreOptions): HttpCore {
 
     async function read<T>(request: RequestOptions<T>, answer: Answer): Promise<T> {
       const where = { system: system.system, route: request.route, requestId: text(answer.headers['x-request-id']) };
-      const body = parseJson(request.bodyIgnored ? '' : answer.text);
+      const ok = answer.status >= 200 && answer.status <= 299;
+      const body = bodyOf(request, answer, ok);
+      const own = ok ? undefined : system.classify?.(where, answer.status, body.value);
+      if (own !== undefined) {
+        settled.add(own);
+        throw own;
+      }
       if (answer.status === 429) await system.gate?.strike('rate');
       if (answer.status === 403 && body.odd) {
         await system.gate?.strike('blocked');
         throw blocked(where);
       }
       if (answer.status !== 429) await system.gate?.relax();
-      if (answer.status < 200 || answer.status > 299) {
+      if (!ok) {
         throw withPause(classifyStatus(where, answer.status, body.value, system.credentials), answer);
       }
       if (body.odd) throw oddAnswer(where, 'not JSON');
@@ -209,10 +225,13 @@ function withPause(error: RemoteError, answer: Answer): RemoteError {
   return error;
 }
 
+/** Errors that a system's own classification gave: it alone knows whether asking again makes sense. */
+const settled = new WeakSet<Error>();
+
 /** A read may be repeated after any passing failure; a write only where it surely was not carried out. */
 function mayRepeat(error: Error, repeatable: boolean): boolean {
   if (!(error instanceof RemoteError) || error.kind !== 'transient' || error.code === 'REMOTE_BLOCKED') return false;
-  if (error.code === 'BREAKER_OPEN') return false;
+  if (error.code === 'BREAKER_OPEN' || settled.has(error)) return false;
   return repeatable || error.outcome === 'not-sent' || error.status === 429;
 }
 
@@ -249,6 +268,12 @@ function fromGot(system: string, route: string, error: unknown): RemoteError {
     return unreachable({ system, route }, why, NOT_SENT_CODES.has(error.code) || beforeFirstByte(error));
   }
   return unreachable({ system, route }, 'failed', false);
+}
+
+/** A refusal is read as JSON whatever is wanted of an answer in good order. */
+function bodyOf(request: RequestOptions<unknown>, answer: Answer, ok: boolean): { value: unknown; odd: boolean } {
+  if (request.text && ok) return { value: answer.text, odd: false };
+  return parseJson(request.bodyIgnored ? '' : answer.text);
 }
 
 function parseJson(body: string): { value: unknown; odd: boolean } {

@@ -440,3 +440,76 @@ describe('what is shown', () => {
     expect(error.message).not.toContain('7701');
   });
 });
+
+describe('what a system says for itself', () => {
+  const words = { parse: (input: unknown) => input };
+
+  test('text is given to the schema as it came, a refusal is still read as JSON', async () => {
+    const xml = await remote(says(200, '<edmx/>'));
+    expect(await bench(xml.url).ask({ text: true, schema: words })).toBe('<edmx/>');
+    const refusing = await remote(says(404, '{"code":"8"}'));
+    const error = await failure(bench(refusing.url).ask({ text: true, schema: words }));
+    expect(error.answer).toEqual({ code: '8' });
+  });
+
+  test('every answer is shown with its status and headers, a repeated one too', async () => {
+    const { url } = await remote((_, response, attempt) =>
+      response.writeHead(attempt === 1 ? 502 : 200, { 'set-cookie': `session=${attempt}` }).end('{}'),
+    );
+    const shown: unknown[] = [];
+    await bench(url).ask({ onAnswer: ({ status, headers }) => shown.push([status, headers['set-cookie']]) });
+    expect(shown).toEqual([
+      [502, ['session=1']],
+      [200, ['session=2']],
+    ]);
+  });
+
+  function own(where: { system: string; route: string }, outcome: 'refused' | 'not-sent') {
+    const common = { code: 'REMOTE_REFUSED', kind: 'transient', exit: ExitCode.Unavailable } as const;
+    return new RemoteError({ ...where, ...common, message: 'no such thing', outcome });
+  }
+
+  test('its own reading of a refusal comes before the core’s, and is not repeated even where it is passing', async () => {
+    const { url, seen } = await remote(says(500, '{"code":"-1"}'));
+    const asked: unknown[] = [];
+    const error = await failure(
+      bench(url, {
+        classify: (where, status, answer) => {
+          asked.push([where.route, status, answer]);
+          return own(where, 'not-sent');
+        },
+      }).ask(),
+    );
+    expect(error).toMatchObject({ message: 'no such thing', outcome: 'not-sent' });
+    expect(asked).toEqual([['orders.list', 500, { code: '-1' }]]);
+    expect(seen).toHaveLength(1);
+  });
+
+  test('an HTML refusal that it reads strikes no gate', async () => {
+    const struck: string[] = [];
+    const gate: Gate = {
+      take: async () => undefined,
+      strike: async (kind) => {
+        struck.push(kind);
+      },
+      relax: async () => undefined,
+    };
+    const { url } = await remote(says(403, HTML));
+    const error = await failure(bench(url, { gate, classify: (where) => own(where, 'refused') }).ask());
+    expect([error.message, struck]).toEqual(['no such thing', []]);
+  });
+
+  test('what it leaves alone is read as ever, and an answer in good order is not shown to it', async () => {
+    const { url, seen } = await remote((_, response, attempt) =>
+      response.writeHead(attempt === 1 ? 502 : 200).end('{"n":1}'),
+    );
+    const asked: number[] = [];
+    const classify = (_: unknown, status: number) => {
+      asked.push(status);
+      return undefined;
+    };
+    expect(await bench(url, { classify }).ask()).toEqual({ n: 1 });
+    expect(asked).toEqual([502]);
+    expect(seen).toHaveLength(2);
+  });
+});
