@@ -149,6 +149,8 @@ export type GoodPayload = {
   existing?: number;
   /** Whether `existing` is read before it is trusted. */
   verify?: boolean;
+  /** It is found or refused, never made. */
+  mustExist?: true;
   /** Fields of the catalog by code or by id as text; absent: SKU and PRICE, and neither maker nor unit. */
   columns?: { sku?: string; price?: string; maker?: string; unit?: string };
 };
