@@ -238,7 +238,7 @@ describe('a contact wanted by its phone', () => {
   /** The contact that the handler takes for this phone without making one. */
   async function known(wanted: string): Promise<number | undefined> {
     const { client, memory, index } = run();
-    const handler = contactHandler({ client, memory, index, country: 'KZ' });
+    const handler = contactHandler({ client, memory, index, country: 'KZ', zone: 'UTC' });
     const effect = contactEffect(
       { system: 'kaspi', id: '1' },
       { kind: 'kaspi-order', key: '1' },

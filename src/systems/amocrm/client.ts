@@ -4,6 +4,7 @@ import type { SystemHttp } from '../../http/core.ts';
 import { all, byIds, chunks, PAGE_LIMIT, type QueryPart, queryString } from './lists.ts';
 import {
   accountSchema,
+  type CatalogElement,
   catalogSchema,
   type Deal,
   dealSchema,
@@ -23,6 +24,7 @@ import {
   writtenOf,
 } from './schema.ts';
 import {
+  type CompanyLink,
   type DealChange,
   type NewDeal,
   type NewElement,
@@ -31,6 +33,7 @@ import {
   type NewPerson,
   type PersonChange,
   type Unlink,
+  wireCompanyLink,
   wireDealChange,
   wireLink,
   wireNewDeal,
@@ -69,6 +72,8 @@ const ROOT = '/api/v4';
 const WIRE_NAMES = { deals: 'leads', contacts: 'contacts', companies: 'companies' } as const;
 /** Notes of 250 deals are rarely more than a few pages; a bound all the same. */
 const MAX_NOTE_PAGES = 200;
+/** Not paid for, not allowed, not there (amocrm-api-php, exceptions). */
+const NO_LISTS: ReadonlySet<number> = new Set([402, 403, 404]);
 
 const dealPage = pageOf('leads', dealSchema);
 const contactPage = pageOf('contacts', personSchema);
@@ -119,6 +124,8 @@ export function amocrmClient(
   const dealsById = byIds<Deal>(() => mayFilter('deals'));
   const contactsById = byIds<Person>(() => mayFilter('contacts'));
   const companiesById = byIds<Person>(() => mayFilter('contacts'));
+  // Whether elements can be asked for by id shows in the first answer.
+  const elementsById = byIds<CatalogElement>(async () => true);
 
   const listDeals = (query: ListQuery) => get('leads.list', '/leads', dealPage, listParts(query));
   const listContacts = (query: ListQuery) => get('contacts.list', '/contacts', contactPage, listParts(query));
@@ -147,8 +154,9 @@ export function amocrmClient(
         get('fields.list', `/${fieldOwnerPath(owner)}/custom_fields`, fieldPage, listParts({ page, limit })),
       ),
     /** None on plans without lists, or where the token's user may not see them. */
-    listCatalogs: () =>
-      all((page, limit) => get('catalogs.list', '/catalogs', catalogPage, listParts({ page, limit }))),
+    listCatalogs: () => listCatalogs(get),
+    /** False where the plan or the user's rights know no lists (402, 403 or 404 with JSON), or where this catalog is not among them. */
+    catalogAvailable: (catalogId: number) => catalogAvailable(get, catalogId),
 
     listDeals,
     listContacts,
@@ -167,6 +175,14 @@ export function amocrmClient(
         one: (id) => single('companies.get', `/companies/${id}`, personSchema, withs),
         refusesFilters,
       }),
+    /** Elements of one catalog; those that are gone are absent. */
+    elementsByIds: (catalogId: number, ids: readonly number[]) =>
+      elementsById(ids, {
+        many: async (some) =>
+          (await get('elements.byId', `/catalogs/${catalogId}/elements`, elementPage, idParts(some, []))).rows,
+        one: (id) => single('elements.get', `/catalogs/${catalogId}/elements/${id}`, elementSchema, []),
+        refusesFilters,
+      }),
     /** At most 250 hits of the full-text search. It reads every field, so that a hit proves nothing before its PHONE or e-mail values are compared. */
     searchContacts: async (query: string) => (await listContacts({ page: 1, query })).rows,
     searchElements: async (catalogId: number, query: string) =>
@@ -178,6 +194,10 @@ export function amocrmClient(
       send('PATCH', 'leads.update', '/leads', writtenOf('leads'), changes.map(wireDealChange), onSend).then(writtenIds),
     createContacts: (contacts: readonly NewPerson[], onSend?: OnSend) =>
       send('POST', 'contacts.create', '/contacts', writtenOf('contacts'), contacts.map(wireNewPerson), onSend).then(
+        idsByRequest,
+      ),
+    createCompanies: (companies: readonly NewPerson[], onSend?: OnSend) =>
+      send('POST', 'companies.create', '/companies', writtenOf('companies'), companies.map(wireNewPerson), onSend).then(
         idsByRequest,
       ),
     updateContacts: (changes: readonly PersonChange[], onSend?: OnSend) =>
@@ -197,6 +217,10 @@ export function amocrmClient(
     /** Answers how many links the server says it made; large batches were seen to lose some, so read them back with `linksOfDeals`. */
     linkDeals: async (links: readonly NewLink[], onSend?: OnSend) =>
       (await send('POST', 'links.create', '/leads/link', linksAnswer, links.map(wireLink), onSend)).rows.length,
+    /** Answers how many links the server says it made. */
+    linkCompanies: async (links: readonly CompanyLink[], onSend?: OnSend) =>
+      (await send('POST', 'contacts.link', '/contacts/link', linksAnswer, links.map(wireCompanyLink), onSend)).rows
+        .length,
     unlinkDeals: (links: readonly Unlink[], onSend?: OnSend) =>
       send('POST', 'links.delete', '/leads/unlink', nothing, links.map(wireUnlink), onSend),
     /**
@@ -224,6 +248,21 @@ export function amocrmClient(
 
 type With = readonly string[];
 type Get = <T>(route: string, path: string, schema: Schema<T>, parts?: readonly QueryPart[]) => Promise<T>;
+
+function listCatalogs(get: Get) {
+  return all((page, limit) => get('catalogs.list', '/catalogs', catalogPage, listParts({ page, limit })));
+}
+
+async function catalogAvailable(get: Get, catalogId: number): Promise<boolean> {
+  try {
+    return (await listCatalogs(get)).some(({ id }) => id === catalogId);
+  } catch (error) {
+    // Without JSON it is a wall before amoCRM that speaks, and says nothing of lists.
+    const noLists = error instanceof RemoteError && error.answer !== undefined && NO_LISTS.has(error.status ?? 0);
+    if (noLists) return false;
+    throw error;
+  }
+}
 
 async function notesOfDeals(get: Get, ids: readonly number[]): Promise<Map<number, Note[]>> {
   const notes = new Map<number, Note[]>([...new Set(ids)].map((id) => [id, []]));

@@ -172,7 +172,13 @@ export const personSchema = z
       .string()
       .nullish()
       .transform((name) => name ?? ''),
-    _embedded: z.object({ tags: lenientList(tag), leads: lenientList(z.object({ id })) }).optional(),
+    _embedded: z
+      .object({
+        tags: lenientList(tag),
+        leads: lenientList(z.object({ id })),
+        companies: lenientList(z.object({ id })),
+      })
+      .optional(),
   })
   .transform((wire) => ({
     ...names(wire),
@@ -181,6 +187,8 @@ export const personSchema = z
     tags: wire._embedded?.tags ?? [],
     /** Filled only where asked for with `leads`. */
     dealIds: (wire._embedded?.leads ?? []).map((deal) => deal.id),
+    /** A contact's companies; a company has none. */
+    companyIds: (wire._embedded?.companies ?? []).map((company) => company.id),
   }));
 export type Person = z.output<typeof personSchema>;
 

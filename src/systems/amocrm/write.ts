@@ -58,6 +58,8 @@ export interface NewPerson extends CommonWrite, Requested {
   firstName?: string;
   lastName?: string;
   tags?: readonly string[];
+  /** A contact's company. */
+  companyId?: number;
 }
 
 export interface PersonChange extends CommonWrite, TagChanges {
@@ -77,6 +79,12 @@ export interface NewLink {
   quantity: number;
   /** The price *field* to count with, not a price. */
   priceFieldId?: number;
+}
+
+/** A contact as one of a company's people. It is believed to have one company, so that another one gives way. */
+export interface CompanyLink {
+  contactId: number;
+  companyId: number;
 }
 
 export type Unlink = Pick<NewLink, 'dealId' | 'elementId' | 'catalogId'>;
@@ -160,7 +168,12 @@ export function wireNewPerson(person: NewPerson): Wire {
     ...wireCommon(person),
     first_name: person.firstName,
     last_name: person.lastName,
-    _embedded: unlessEmpty(compact({ tags: wireTags(person.tags) })),
+    _embedded: unlessEmpty(
+      compact({
+        tags: wireTags(person.tags),
+        companies: person.companyId === undefined ? undefined : [{ id: person.companyId }],
+      }),
+    ),
   });
 }
 
@@ -179,6 +192,10 @@ export function wireLink(link: NewLink): Wire {
     to_entity_type: 'catalog_elements',
     metadata: compact({ catalog_id: link.catalogId, quantity: link.quantity, price_id: link.priceFieldId }),
   };
+}
+
+export function wireCompanyLink(link: CompanyLink): Wire {
+  return { entity_id: link.contactId, to_entity_id: link.companyId, to_entity_type: 'companies' };
 }
 
 export function wireUnlink(link: Unlink): Wire {

@@ -1,7 +1,8 @@
 import type { EffectHandler } from '../../../domain/handler.ts';
 import type { AmocrmClient } from '../client.ts';
 import type { AmoMemory } from '../memory.ts';
-import { contactHandler } from './contact.ts';
+import { companyContactHandler } from './company-contact.ts';
+import { companyHandler, contactHandler } from './contact.ts';
 import { dealHandler } from './deal.ts';
 import { dealGoodsHandler } from './deal-goods.ts';
 import { dealUpdateHandler } from './deal-update.ts';
@@ -24,7 +25,9 @@ export interface AmoEffectOptions {
 export function amoEffects(options: AmoEffectOptions): EffectHandler[] {
   const { client, memory, index, country, zone } = options;
   return [
-    contactHandler({ client, memory, index, country }),
+    companyHandler({ client, memory, index, country, zone }),
+    contactHandler({ client, memory, index, country, zone }),
+    companyContactHandler({ client }),
     goodHandler({ client, memory }),
     dealHandler({ client, memory, zone }),
     goodLinkHandler({ client, memory }),

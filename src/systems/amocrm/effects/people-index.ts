@@ -37,10 +37,19 @@ export interface PeopleIndexOptions {
   signal: AbortSignal;
 }
 
+/** Ids of custom fields that hold phones and e-mails beside those with the codes PHONE and EMAIL. */
+export interface PeopleFields {
+  phones: readonly number[];
+  emails: readonly number[];
+}
+
+const NO_FIELDS: PeopleFields = { phones: [], emails: [] };
+
 /** Phones and e-mails of an account's contacts and companies, kept by pages of what changed. */
 export function peopleIndex({ client, memory, country, now, signal }: PeopleIndexOptions) {
   const synced = new Set<IndexedEntity>();
   const list = (entity: IndexedEntity) => (entity === 'contacts' ? client.listContacts : client.listCompanies);
+  const also = { phones: new Set<number>(), emails: new Set<number>() };
   const factKey = (entity: IndexedEntity) => `amo_index:${entity}`;
 
   async function state(entity: IndexedEntity): Promise<FillState> {
@@ -52,7 +61,14 @@ export function peopleIndex({ client, memory, country, now, signal }: PeopleInde
   const save = (entity: IndexedEntity, fill: FillState) => memory.setFact(factKey(entity), JSON.stringify(fill));
 
   function indexed(person: Person): IndexedPerson {
-    return { id: person.id, phones: phonesOf(person, country), emails: emailsOf(person) };
+    const fields = { phones: [...also.phones], emails: [...also.emails] };
+    return { id: person.id, phones: phonesOf(person, country, fields), emails: emailsOf(person, fields) };
+  }
+
+  /** These fields are read, too, from now on; what was read before stays as it is. */
+  function alsoIn({ phones, emails }: PeopleFields): void {
+    for (const id of phones) also.phones.add(id);
+    for (const id of emails) also.emails.add(id);
   }
 
   /** One page of the first fill, in order of id; ends with a page that is not full. */
@@ -116,11 +132,16 @@ export function peopleIndex({ client, memory, country, now, signal }: PeopleInde
   }
 
   /**
-   * Brings the index up to date for these unknown phones. While the first fill is not done, it is gone on with where the
-   * account turns out to be small: one probe tells whether as many pages as there are phones would end it. In a larger
-   * account a search for each phone costs fewer requests.
+   * Brings the index up to date for these unknown phones and e-mails. While the first fill is not done, it is gone on with
+   * where the account turns out to be small: one probe tells whether as many pages as there are unknown ones would end it.
+   * In a larger account a search for each of them costs fewer requests.
    */
-  async function refresh(entity: IndexedEntity, phones: readonly string[]): Promise<void> {
+  async function refresh(
+    entity: IndexedEntity,
+    phones: readonly string[],
+    emails: readonly string[] = [],
+  ): Promise<void> {
+    const unknown = [...phones.map(searchedPhone), ...emails];
     const fillState = await state(entity);
     if (fillState.complete) {
       if (!synced.has(entity)) await syncChanges(entity, fillState);
@@ -131,7 +152,7 @@ export function peopleIndex({ client, memory, country, now, signal }: PeopleInde
     const resumed = fillState.page > 1;
     let current = await fillPage(entity, resumed ? { ...fillState, page: fillState.page - 1 } : fillState);
     if (resumed && !current.complete) current = await fillPage(entity, current);
-    if (!current.complete && (await endsWithin(entity, current.page + phones.length - 1))) {
+    if (!current.complete && (await endsWithin(entity, current.page + unknown.length - 1))) {
       while (!current.complete && !signal.aborted) current = await fillPage(entity, current);
     }
     if (current.complete) {
@@ -140,7 +161,7 @@ export function peopleIndex({ client, memory, country, now, signal }: PeopleInde
       synced.add(entity);
       return;
     }
-    for (const phone of phones) await search(entity, phone);
+    for (const query of unknown) await search(entity, query);
   }
 
   async function endsWithin(entity: IndexedEntity, number: number): Promise<boolean> {
@@ -148,30 +169,35 @@ export function peopleIndex({ client, memory, country, now, signal }: PeopleInde
     return page.rows.length < PAGE;
   }
 
-  /** Stored formats vary (`8…`, `+7…`, blanks), so the last ten digits are searched for; the hits are compared by us. */
-  async function search(entity: IndexedEntity, phone: string): Promise<void> {
-    const found = await list(entity)({ page: 1, limit: PAGE, query: phone.replace(/\D/g, '').slice(-10) });
+  /** The hits are compared by us: a search reads every field. */
+  async function search(entity: IndexedEntity, query: string): Promise<void> {
+    const found = await list(entity)({ page: 1, limit: PAGE, query });
     await memory.index.put(entity, found.rows.filter((row) => !row.isDeleted).map(indexed));
   }
 
-  return { fill, refresh, indexed };
+  return { fill, refresh, indexed, alsoIn };
 }
 
 export type PeopleIndex = ReturnType<typeof peopleIndex>;
 
-/** Only what stands in PHONE: a search also matches other fields, and strangers were overwritten that way. */
-export function phonesOf(person: Person, country: string): string[] {
-  return valuesOf(person, 'PHONE')
+/** Stored formats vary (`8…`, `+7…`, blanks), so the last ten digits are searched for. */
+function searchedPhone(phone: string): string {
+  return phone.replace(/\D/g, '').slice(-10);
+}
+
+/** Only what stands in PHONE or in these fields: a search also matches other fields, and strangers were overwritten that way. */
+export function phonesOf(person: Person, country: string, { phones }: PeopleFields = NO_FIELDS): string[] {
+  return valuesOf(person, 'PHONE', phones)
     .map((text) => parsePhone(text, country))
     .filter((phone) => phone !== undefined);
 }
 
-export function emailsOf(person: Person): string[] {
-  return valuesOf(person, 'EMAIL').map((text) => text.trim().toLowerCase());
+export function emailsOf(person: Person, { emails }: PeopleFields = NO_FIELDS): string[] {
+  return valuesOf(person, 'EMAIL', emails).map((text) => text.trim().toLowerCase());
 }
 
-function valuesOf(person: Person, code: string): string[] {
+function valuesOf(person: Person, code: string, fieldIds: readonly number[]): string[] {
   return person.fields
-    .filter((field) => field.code === code)
+    .filter((field) => field.code === code || fieldIds.includes(field.fieldId))
     .flatMap((field) => field.values.map(({ value }) => (typeof value === 'string' ? value : String(value ?? ''))));
 }

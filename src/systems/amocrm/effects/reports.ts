@@ -18,3 +18,13 @@ export function goneReport({ row }: Delivery, dealId: number): Report {
     message: `${record.kind} ${record.key}: deal ${dealId} is gone in amoCRM; it is not made again`,
   };
 }
+
+/** A contact has one company, and this one's is a person's choice. */
+export function elsewhereReport({ row }: Delivery, contactId: number, companyId: number): Report {
+  const { record } = row;
+  return {
+    kind: 'conflict',
+    subject: `${record.kind}:${record.key}:company of contact ${contactId}`,
+    message: `${record.kind} ${record.key}: contact ${contactId} belongs to another company in amoCRM, not to ${companyId}; it is left there`,
+  };
+}
