@@ -27,7 +27,9 @@ export interface OnecQuery {
  * The key of a record of an independent register: every dimension by its own name (`Свойство_Key` of one type, `Объект` of
  * several, whose `set` it then needs), and `Period` as local time where the register is periodic.
  */
-export type OnecRecordKey = { [dimension: string]: { guid: string } | { guid: string; set: string } | { at: OnecLocal } };
+export type OnecRecordKey = {
+  [dimension: string]: { guid: string } | { guid: string; set: string } | { date: OnecLocal };
+};
 
 /**
  * 1C's standard OData interface, one function a kind of request. Errors are `RemoteError`s whose `outcome` is honest:
