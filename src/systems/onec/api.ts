@@ -28,7 +28,7 @@ export interface OnecQuery {
  * several, whose `set` it then needs), and `Period` as local time where the register is periodic.
  */
 export type OnecRecordKey = {
-  [dimension: string]: { guid: string } | { guid: string; set: string } | { date: OnecLocal };
+  [dimension: string]: { guid: string } | { guid: string; set: string } | { at: OnecLocal };
 };
 
 /**
