@@ -19,7 +19,11 @@ export const explainCommand = defineCommand({
   details: `Kinds: ${explainKinds.join(', ')}. Reads the database alone; phones and e-mails are masked; times are UTC. The exit code is 1 where nothing is known of it.`,
   arguments: [
     { name: 'kind', description: explainKinds.join(', ') },
-    { name: 'id', description: "the order's code, the deal's or contact's number or its address in amoCRM" },
+    {
+      name: 'id',
+      description:
+        "the order's code, the 1C document's number, the deal's or contact's number or its address in amoCRM",
+    },
   ],
   examples: ['explain kaspi-order 1019876543', 'explain lead 35028413', 'explain contact 50112233 --json'],
   quiet: true,

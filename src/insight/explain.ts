@@ -1,6 +1,7 @@
 import type { RecordRef } from '../domain/effect.ts';
 import type { Database, Tx } from '../state/database.ts';
 import { readCursor } from '../state/meta.ts';
+import { documentsByNumber } from '../state/onec-documents.ts';
 import {
   type EffectFacts,
   type RecordFacts,
@@ -20,6 +21,7 @@ export interface RecordStory {
   kind: string;
   key: string;
   order: RecordFacts['order'];
+  document: RecordFacts['document'];
   timeline: TimelineEntry[];
   effects: EffectFacts[];
   failure: RecordFacts['failure'];
@@ -61,10 +63,19 @@ const KINDS: Readonly<Record<string, Kind>> = {
     find: async (_db, id) => [{ kind: 'kaspi-order', key: id }],
     lookedFor: (id) => `Kaspi order ${id}: among the orders seen, the planned effects and the failed records`,
   },
+  'onec-doc': {
+    expects: "the document's number, as 1C shows it, or its reference",
+    parse: (text) => /^[№]?\s*([\p{L}\d/_-]{1,64})$/u.exec(text.trim())?.[1],
+    find: documentRecords,
+    lookedFor: (id) => `1C document ${id}: among the documents seen, the planned effects and the failed records`,
+  },
   lead: {
     expects: "the deal's number, or its address in amoCRM",
     parse: amoId,
-    find: (db, id) => recordsOfRemote(db, 'amocrm.deal', id),
+    find: async (db, id) => [
+      ...(await recordsOfRemote(db, 'amocrm.deal', id)).filter(({ kind }) => kind !== 'lead'),
+      { kind: 'lead', key: id },
+    ],
     lookedFor: (id) => `deal ${id}: among the deals that sdelka made or adopted`,
   },
   contact: {
@@ -74,6 +85,12 @@ const KINDS: Readonly<Record<string, Kind>> = {
     lookedFor: (id) => `contact ${id}: among the contacts that sdelka made or used`,
   },
 };
+
+/** By its number, which may have come back in another year, or by its reference. */
+async function documentRecords(db: Tx, id: string): Promise<RecordRef[]> {
+  const refs = (await documentsByNumber(db, id)).map(({ ref }) => ref);
+  return (refs.length > 0 ? refs : [id.toLowerCase()]).map((key) => ({ kind: 'onec-doc', key }));
+}
 
 export const explainKinds: readonly string[] = Object.keys(KINDS);
 
@@ -108,14 +125,25 @@ export async function explain({ db }: Database, kind: string, id: string, now: D
   };
 }
 
-function isKnown({ order, effects, failure }: RecordFacts): boolean {
-  return order !== null || effects.length > 0 || failure !== null;
+function isKnown({ order, document, effects, failure }: RecordFacts): boolean {
+  return order !== null || document !== null || effects.length > 0 || failure !== null;
 }
 
 function storyOf(facts: RecordFacts, next: NextAction): RecordStory {
-  const { record, order, effects, failure, alerts, runs } = facts;
+  const { record, order, document, effects, failure, alerts, runs } = facts;
   const timeline = timelineOf(facts);
-  return { kind: record.kind, key: record.key, order, timeline, effects: [...effects], failure, alerts, runs, next };
+  return {
+    kind: record.kind,
+    key: record.key,
+    order,
+    document,
+    timeline,
+    effects: [...effects],
+    failure,
+    alerts,
+    runs,
+    next,
+  };
 }
 
 /** Several records of one contact: the one that still needs something speaks for all. */
@@ -129,15 +157,25 @@ function mostUrgent(records: readonly RecordStory[]): NextAction {
     : { ...story.next, text: `${story.kind} ${story.key}: ${story.next.text}` };
 }
 
+const NEVER_SEEN: Readonly<Record<string, string>> = {
+  'kaspi-order':
+    'sdelka has never seen it; `sdelka --dry-run kaspi:poll --lookback 14d` shows what Kaspi gives and why an order is passed over',
+  'onec-doc':
+    'sdelka has never seen it; `sdelka onec:list --lookback 3d` shows the documents of the window and their exchange state',
+};
+
 function notFound(kind: string): NextAction {
-  const text =
-    kind === 'kaspi-order'
-      ? 'sdelka has never seen it; `sdelka --dry-run kaspi:poll --lookback 14d` shows what Kaspi gives and why an order is passed over'
-      : 'sdelka neither made nor used it, so it will not change it either';
+  const text = NEVER_SEEN[kind] ?? 'sdelka neither made nor used it, so it will not change it either';
   return { action: 'none', at: null, text };
 }
 
+const READERS = ['kaspi:poll', 'onec:export', 'onec:import'];
+
 async function progress(db: Tx): Promise<string[]> {
-  const cursor = await readCursor(db, 'kaspi:poll');
-  return [cursor === undefined ? 'kaspi:poll has never finished reading' : `kaspi:poll has read up to ${cursor}`];
+  const lines: string[] = [];
+  for (const job of READERS) {
+    const cursor = await readCursor(db, job);
+    if (cursor !== undefined) lines.push(`${job} has read up to ${cursor}`);
+  }
+  return lines.length > 0 ? lines : [`${READERS.join(' and ')} have never finished reading`];
 }

@@ -7,6 +7,7 @@ import type {
   AlertsTable,
   FailedRecordsTable,
   KaspiOrdersTable,
+  OnecSeenTable,
   OutboxState,
   OutboxTable,
   RunsTable,
@@ -45,6 +46,8 @@ export interface RecordFacts {
   record: RecordRef;
   /** As last seen at Kaspi. */
   order: Selectable<KaspiOrdersTable> | null;
+  /** As last seen in 1C. */
+  document: Selectable<OnecSeenTable> | null;
   effects: readonly EffectFacts[];
   /** Effects, also of other records, that unfinished ones wait for, by key. */
   blockers: ReadonlyMap<string, EffectFacts>;
@@ -80,6 +83,7 @@ export async function readRecord(db: Tx, record: RecordRef): Promise<RecordFacts
   return {
     record,
     order: record.kind === 'kaspi-order' ? await readOrder(db, record.key) : null,
+    document: record.kind === 'onec-doc' ? await readDocument(db, record.key) : null,
     effects,
     blockers: await readBlockers(db, effects),
     failure:
@@ -158,6 +162,10 @@ function effectFrom(row: Selectable<OutboxTable>, bound: ReadonlySet<string>): E
 
 async function readOrder(db: Tx, code: string): Promise<Selectable<KaspiOrdersTable> | null> {
   return (await db.selectFrom('kaspi_orders').selectAll().where('order_code', '=', code).executeTakeFirst()) ?? null;
+}
+
+async function readDocument(db: Tx, ref: string): Promise<Selectable<OnecSeenTable> | null> {
+  return (await db.selectFrom('onec_seen').selectAll().where('ref', '=', ref).executeTakeFirst()) ?? null;
 }
 
 async function readBlockers(db: Tx, effects: readonly EffectFacts[]): Promise<Map<string, EffectFacts>> {

@@ -30,6 +30,7 @@ type Event = Omit<TimelineEntry, 'count'>;
 export function timelineOf(facts: RecordFacts): TimelineEntry[] {
   const events = [
     ...orderEvents(facts),
+    ...documentEvents(facts),
     ...facts.effects.flatMap(effectEvents),
     ...failureEvents(facts),
     ...alertEvents(facts),
@@ -45,6 +46,17 @@ function orderEvents({ order }: RecordFacts): Event[] {
     { at: order.ordered_at, event: 'ordered', what: 'at Kaspi', by: null },
     { at: order.created_at, event: 'first seen', what: changed ? 'at Kaspi' : seen, by: null },
     ...(changed ? [{ at: order.updated_at, event: 'last change' as const, what: seen, by: null }] : []),
+  ];
+}
+
+function documentEvents({ document }: RecordFacts): Event[] {
+  if (document === null) return [];
+  const seen = `${document.type} ${document.number}, state ${document.state || 'none'}`;
+  const changed = document.updated_at !== document.created_at;
+  return [
+    { at: document.dated, event: 'ordered', what: 'in 1C', by: null },
+    { at: document.created_at, event: 'first seen', what: changed ? 'in 1C' : seen, by: null },
+    ...(changed ? [{ at: document.updated_at, event: 'last change' as const, what: seen, by: null }] : []),
   ];
 }
 
