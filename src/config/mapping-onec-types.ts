@@ -157,6 +157,8 @@ export interface OnecMapping {
       readonly searchArticle: string | undefined;
       readonly maker: string | undefined;
       readonly unit: string | undefined;
+      /** The unit that rows take, where it is of another catalog than `unit` (Alfa-Auto: 1C makes it from `unit`). */
+      readonly lineUnit?: string | undefined;
       readonly fullName: string | undefined;
       readonly type: string | undefined;
       readonly vat: string | undefined;
@@ -182,6 +184,8 @@ export interface OnecMapping {
     readonly organization: { readonly set: string };
     readonly department: { readonly set: string };
     readonly user: { readonly set: string };
+    /** Where a document's manager stands, if not among the users (Alfa-Auto: employees). */
+    readonly manager?: { readonly set: string } | undefined;
     readonly car: { readonly set: string } | undefined;
   };
   readonly properties: {

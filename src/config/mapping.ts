@@ -4,12 +4,15 @@ import { basename, resolve } from 'node:path';
 import { type AppError, configError } from '../base/errors.ts';
 import { type AmoMapping, readAmoMapping } from './mapping-amo.ts';
 import { type KaspiMapping, readKaspiMapping } from './mapping-kaspi.ts';
-import { map, optional, type Path, type Reader, withDefault } from './shape.ts';
+import type { OnecMapping } from './mapping-onec-types.ts';
+import { isMap, map, optional, type Path, type Reader, withDefault } from './shape.ts';
 
 /** What the operator mapped, with every default filled in. */
 export interface Mapping {
   readonly kaspi: KaspiMapping;
   readonly amo: AmoMapping;
+  /** Absent: the stream is not configured. */
+  readonly onec: OnecMapping | undefined;
 }
 
 export interface MappingSource {
@@ -32,17 +35,27 @@ export interface MappingMemory {
 /** Parts whose streams have their own readers elsewhere; here they are let through as they are. */
 const elsewhere = optional<true>(() => true);
 
-const readParts: Reader<Mapping> = map<
-  Mapping & Record<'leads' | 'passports' | 'onec' | 'calls' | 'payments', unknown>
->({
-  kaspi: withDefault({}, readKaspiMapping),
-  amo: withDefault({}, readAmoMapping),
-  leads: elsewhere,
-  passports: elsewhere,
-  onec: elsewhere,
-  calls: elsewhere,
-  payments: elsewhere,
-});
+type Parts = Mapping & Record<'leads' | 'passports' | 'calls' | 'payments', unknown>;
+
+const none: Reader<never> = () => undefined;
+
+/** The names of a 1C configuration are many; a shop without 1C does not load them. */
+async function readerOf(value: unknown): Promise<Reader<Parts>> {
+  const onec: Reader<OnecMapping> = hasOnec(value) ? (await import('./mapping-onec.ts')).readOnecMapping : none;
+  return map<Parts>({
+    kaspi: withDefault({}, readKaspiMapping),
+    amo: withDefault({}, readAmoMapping),
+    onec: optional(onec),
+    leads: elsewhere,
+    passports: elsewhere,
+    calls: elsewhere,
+    payments: elsewhere,
+  });
+}
+
+function hasOnec(value: unknown): boolean {
+  return isMap(value) && value.onec !== undefined && value.onec !== null;
+}
 
 /**
  * The mapping, read and checked as a whole. A named file that is not there, or any fault, is a configError (78); the
@@ -51,9 +64,9 @@ const readParts: Reader<Mapping> = map<
 export async function loadMapping({ file, baseDir, memory }: MappingSource): Promise<Mapping> {
   const path = resolve(baseDir, file ?? 'mapping.yaml');
   const text = await readMappingFile(path, file !== undefined);
-  if (text === undefined) return checked(undefined, path, () => 1);
+  if (text === undefined) return await checked(undefined, path, () => 1);
   const hash = createHash('sha256').update(text).digest('hex');
-  const known = faultless(await memory?.get(hash));
+  const known = await faultless(await memory?.get(hash));
   if (known !== undefined) return known;
   const { value, mapping } = await parsed(text, path);
   await memory?.put(hash, value ?? {});
@@ -61,13 +74,14 @@ export async function loadMapping({ file, baseDir, memory }: MappingSource): Pro
 }
 
 /** Where a newer version of the program finds a fault in what was kept, the file is to be read again, for its lines. */
-function faultless(kept: unknown): Mapping | undefined {
+async function faultless(kept: unknown): Promise<Mapping | undefined> {
   if (kept === undefined) return undefined;
   let faults = 0;
-  const mapping = readParts(kept, [], () => {
+  const read = await readerOf(kept);
+  const mapping = read(kept, [], () => {
     faults += 1;
   });
-  return mapping === undefined || faults > 0 ? undefined : { kaspi: mapping.kaspi, amo: mapping.amo };
+  return mapping === undefined || faults > 0 ? undefined : streams(mapping);
 }
 
 async function readMappingFile(path: string, named: boolean): Promise<string | undefined> {
@@ -97,18 +111,23 @@ async function parsed(text: string, path: string): Promise<{ value: unknown; map
       faults.map(({ line, message }) => ({ line, text: message })),
     );
   }
-  return { value, mapping: checked(value, path, lineOf) };
+  return { value, mapping: await checked(value, path, lineOf) };
 }
 
-function checked(value: unknown, path: string, lineOf: (path: Path) => number): Mapping {
+async function checked(value: unknown, path: string, lineOf: (path: Path) => number): Promise<Mapping> {
   const faults: { line: number; text: string }[] = [];
-  const mapping = readParts(value ?? {}, [], (at, message) => {
+  const read = await readerOf(value);
+  const mapping = read(value ?? {}, [], (at, message) => {
     faults.push({ line: lineOf(at), text: at.length === 0 ? message : `${pathText(at)}: ${message}` });
   });
   if (mapping === undefined || faults.length > 0) {
     throw mappingInvalid(path, faults);
   }
-  return { kaspi: mapping.kaspi, amo: mapping.amo };
+  return streams(mapping);
+}
+
+function streams({ kaspi, amo, onec }: Parts): Mapping {
+  return { kaspi, amo, onec };
 }
 
 function mappingInvalid(path: string, faults: readonly { line: number; text: string }[]): AppError {

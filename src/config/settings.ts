@@ -113,7 +113,8 @@ export const coreSettings = defineGroup({
   LOCK_WAIT_SECONDS: withDefault('0', integer(0, 86_400)),
   /** 0 = no limit. */
   MAX_CHANGES_PER_RUN: withDefault('500', integer(0, 1_000_000)),
-  DOUBT_QUIET_SECONDS: withDefault('60', integer(0, 86_400)),
+  /** Absent: 60, and for 1C 300, whose writes may go on long after their answer was given up. */
+  DOUBT_QUIET_SECONDS: optional(integer(0, 86_400)),
   OUTBOX_KEEP_DAYS: withDefault('30', integer(1, 3650)),
   /** Absent: each system's own default. */
   HTTP_TIMEOUT_MS: optional(integer(100, 600_000)),
@@ -123,10 +124,14 @@ export const coreSettings = defineGroup({
   ALERT_HEARTBEAT_MINUTES: withDefault('5', integer(1, 100_000)),
   KASPI_POLL_LOOKBACK: withDefault('1', lookback()),
   KASPI_RECONCILE_LOOKBACK: withDefault('3', lookback()),
+  ONEC_EXPORT_LOOKBACK: withDefault('0', lookback()),
+  ONEC_IMPORT_LOOKBACK: withDefault('0', lookback()),
   AUDIT_LOOKBACK: withDefault('2', lookback()),
   /** `<JOB>_EVERY` is the usual interval of a job, in milliseconds. */
   KASPI_POLL_EVERY: withDefault('1m', duration()),
   KASPI_RECONCILE_EVERY: withDefault('10m', duration()),
+  ONEC_EXPORT_EVERY: withDefault('15m', duration()),
+  ONEC_IMPORT_EVERY: withDefault('15m', duration()),
   AMO_REFRESH_TOKEN_EVERY: withDefault('6h', duration()),
   AUDIT_EVERY: withDefault('1d', duration()),
   WATCHDOG_EVERY: withDefault('5m', duration()),
