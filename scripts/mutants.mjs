@@ -54,7 +54,7 @@ const MUTANTS = [
   {
     name: 'no quiet time: a doubt is looked up before lists can show what was made',
     file: 'src/cli/wire.ts',
-    find: 'quietMs: settings.DOUBT_QUIET_SECONDS * 1000,',
+    find: 'quietMs: (settings.DOUBT_QUIET_SECONDS ?? QUIET_SECONDS) * 1000,',
     put: 'quietMs: 0,',
     tests: [LOOP],
     only: `${SQLITE}.*lists that lag`,

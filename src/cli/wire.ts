@@ -26,6 +26,8 @@ import { type MailSettings, mailSettings } from '../systems/mail/settings.ts';
 import { type TelegramSettings, telegramSettings } from '../systems/telegram/settings.ts';
 
 const TIMEOUT_MS = 15_000;
+/** Before a write whose answer was lost is looked up. */
+const QUIET_SECONDS = 60;
 /** Nobody documents Kaspi's limit; live users pace themselves from 6 to 50 a second (fact sheet, section 1). */
 const KASPI_PACE = { requests: 5, perMs: 1000 };
 
@@ -133,7 +135,7 @@ export async function wireJob(
       ...pass,
       zone: settings.TIMEZONE,
       lockWaitMs: globals.lockWaitSeconds * 1000,
-      quietMs: settings.DOUBT_QUIET_SECONDS * 1000,
+      quietMs: (settings.DOUBT_QUIET_SECONDS ?? QUIET_SECONDS) * 1000,
       leastQuietMs: async () => (await amo()).leastQuietMs(),
       requestMs: settings.HTTP_TIMEOUT_MS ?? TIMEOUT_MS,
       maxChanges: given.confirm ? 0 : settings.MAX_CHANGES_PER_RUN,

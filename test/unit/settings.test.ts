@@ -9,6 +9,7 @@ import type { Variable } from '../../src/config/variables.ts';
 import { amoBaseUrl, amoSettings } from '../../src/systems/amocrm/settings.ts';
 import { kaspiSettings } from '../../src/systems/kaspi/settings.ts';
 import { mailSettings } from '../../src/systems/mail/settings.ts';
+import { onecSettings } from '../../src/systems/onec/settings.ts';
 import { telegramSettings } from '../../src/systems/telegram/settings.ts';
 
 const groups = [coreSettings, kaspiSettings, amoSettings, telegramSettings, mailSettings] as const;
@@ -49,6 +50,8 @@ describe('readSettings', () => {
       KASPI_PAGE_SIZE: 100,
       KASPI_POLL_LOOKBACK: '1',
       KASPI_POLL_EVERY: 60_000,
+      ONEC_EXPORT_LOOKBACK: '0',
+      ONEC_IMPORT_EVERY: 900_000,
       AMO_RPS: 6,
     });
   });
@@ -215,7 +218,7 @@ describe('loadEnvironment', () => {
 describe('.env.example', () => {
   const lines = readFileSync('.env.example', 'utf8').matchAll(/^#?([A-Z][A-Z0-9_]*)=(.*)$/gm);
   const shown = new Map([...lines].map(([, name = '', value = '']) => [name, value]));
-  const variables: [string, Variable<unknown>][] = groups.flatMap((group) =>
+  const variables: [string, Variable<unknown>][] = [...groups, onecSettings].flatMap((group) =>
     Object.entries<Variable<unknown>>(group.variables),
   );
 
