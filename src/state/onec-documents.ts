@@ -13,13 +13,17 @@ export interface SeenDocument {
   state: string;
   /** Says, by equality alone, whether the document has changed since. */
   signature: string;
+  /** The state that an import has written there since, by name; read, never stored. */
+  importedState?: string;
 }
 
 export async function seenDocuments(tx: Tx, refs: readonly string[]): Promise<Map<string, SeenDocument>> {
   const seen = new Map<string, SeenDocument>();
   for (const chunk of chunks(refs, 900)) {
     const rows = await tx.selectFrom('onec_seen').selectAll().where('ref', 'in', chunk).execute();
+    const imported = await importedStates(tx, rows);
     for (const { ref, type, number, dated, written_at, state, signature } of rows) {
+      const importedState = imported.get(ref);
       seen.set(ref, {
         ref,
         type,
@@ -28,10 +32,32 @@ export async function seenDocuments(tx: Tx, refs: readonly string[]): Promise<Ma
         ...(written_at === null ? {} : { writtenAt: written_at }),
         state,
         signature,
+        ...(importedState === undefined ? {} : { importedState }),
       });
     }
   }
   return seen;
+}
+
+/** What an import's links say of documents, where it is newer than what an export has seen. */
+async function importedStates(
+  tx: Tx,
+  seen: readonly { ref: string; updated_at: string }[],
+): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  if (seen.length === 0) return found;
+  const seenAt = new Map(seen.map(({ ref, updated_at }) => [ref, updated_at]));
+  const rows = await tx
+    .selectFrom('links')
+    .select(['remote_id', 'applied', 'updated_at'])
+    .where('kind', 'in', ['onec.work-order', 'onec.customer-order'])
+    .where('remote_id', 'in', [...seenAt.keys()])
+    .execute();
+  for (const { remote_id, applied, updated_at } of rows) {
+    const { state } = (JSON.parse(applied ?? 'null') ?? {}) as { state?: string };
+    if (state !== undefined && updated_at > (seenAt.get(remote_id) ?? '')) found.set(remote_id, state);
+  }
+  return found;
 }
 
 /** Keeps what was last seen; a row that says the same already is left alone. Returns how many changed. */
