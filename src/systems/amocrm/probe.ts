@@ -2,7 +2,7 @@ import type { Clock } from '../../base/clock.ts';
 import { AppError, ExitCode } from '../../base/errors.ts';
 import { RemoteError } from '../../base/remote-error.ts';
 import type { AmocrmClient } from './client.ts';
-import { skuOf, writesOf } from './effects/good.ts';
+import { skuOf, writesOf } from './effects/good-match.ts';
 import { walk } from './lists.ts';
 import type { FilterAnswer, ProbeAnswers, ProbeQuestion } from './probed.ts';
 import type { Page } from './schema.ts';

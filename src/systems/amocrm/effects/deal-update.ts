@@ -147,30 +147,41 @@ interface Account {
 
 function patchOf(deal: Deal, delivery: Delivery, account: Account): Patch {
   const payload = payloadOf(delivery);
-  const { to, ours } = payload;
+  const { to, ours, sourceWins } = payload;
   const reports: Report[] = [];
   const conflict = (what: string) => reports.push(conflictReport(delivery, dealIdOf(delivery), what));
   const change: Omit<DealChange, 'id'> = {};
   if (deal.price !== to.price) {
-    if (ours.some((state) => state.price === deal.price)) change.price = to.price;
-    else if (ours.at(-1)?.price !== to.price) conflict('the budget');
+    const isOurs = ours.some((state) => state.price === deal.price);
+    if (sourceWins ? ours.at(-1)?.price !== to.price : isOurs) change.price = to.price;
+    else if (!sourceWins && ours.at(-1)?.price !== to.price) conflict('the budget');
   }
   Object.assign(
     change,
     stageChange(deal, payload, account.stages, () => conflict('the stage')),
   );
   Object.assign(change, tagChange(deal, to, ours));
-  const fieldIds = changedFields(deal, to, ours, account, (id) => conflict(`field ${id}`));
+  const fieldIds = sourceWins
+    ? fieldsOfSource(deal, payload, account)
+    : changedFields(deal, to, ours, account, (id) => conflict(`field ${id}`));
   if (fieldIds.length > 0) {
-    change.fields = fieldWrites(to.fields, fieldIds, account.fields, account.zone);
+    const filled = fieldIds.filter((id) => to.fields[id] !== '');
+    const cleared = fieldIds.filter((id) => to.fields[id] === '');
+    change.fields = [
+      ...fieldWrites(to.fields, filled, account.fields, account.zone),
+      ...cleared.map((id) => ({ fieldId: Number(id), values: null })),
+    ];
   }
   return { change, reports };
 }
 
-/** Facts of the order's end go through wherever a person has put the deal; any other stage gives way to the person's. */
+/**
+ * Facts of the order's end go through wherever a person has put the deal; any other stage gives way to the person's, unless
+ * the source is the master.
+ */
 function stageChange(
   deal: Deal,
-  { to, ours, neverBack, afterFinal }: DealUpdatePayload,
+  { to, ours, neverBack, afterFinal, equalStages = [], sourceWins }: DealUpdatePayload,
   pipelines: readonly Pipeline[],
   conflict: () => void,
 ): Omit<DealChange, 'id'> {
@@ -179,7 +190,14 @@ function stageChange(
   const same = deal.statusId === statusId && (pipelineId === undefined || deal.pipelineId === pipelineId);
   const before = ours.at(-1);
   if (same || (before?.statusId === statusId && before.pipelineId === pipelineId)) return {};
+  if (equalStages.some((one) => one.statusId === deal.statusId && one.pipelineId === deal.pipelineId)) return {};
   const toFinal = FINAL.includes(statusId);
+  const stage = {
+    statusId,
+    pipelineId: pipelineId ?? deal.pipelineId,
+    ...(to.lossReasonId === undefined ? {} : { lossReasonId: to.lossReasonId }),
+  };
+  if (sourceWins) return stage;
   const byPerson = !ours.some((state) => state.statusId === deal.statusId);
   if (FINAL.includes(deal.statusId) && !afterFinal && neverBack) return {};
   if (byPerson && !toFinal) {
@@ -190,12 +208,7 @@ function stageChange(
     !toFinal &&
     !afterFinal &&
     orderOf(pipelines, deal) > orderOf(pipelines, { pipelineId: pipelineId ?? deal.pipelineId, statusId });
-  if (neverBack && goesBack) return {};
-  return {
-    statusId,
-    pipelineId: pipelineId ?? deal.pipelineId,
-    ...(to.lossReasonId === undefined ? {} : { lossReasonId: to.lossReasonId }),
-  };
+  return neverBack && goesBack ? {} : stage;
 }
 
 function orderOf(pipelines: readonly Pipeline[], place: { pipelineId: number; statusId: number }): number {
@@ -231,6 +244,21 @@ function changedFields(
     if (shown === '' || ours.some((state) => same(state.fields[id] ?? ''))) return [id];
     conflict(id);
     return [];
+  });
+}
+
+/**
+ * What the source has changed since the last time, whatever stands there now; what it has not changed stays a person's. A
+ * text that the source has emptied is cleared where it is still ours.
+ */
+function fieldsOfSource(deal: Deal, { to, ours }: DealUpdatePayload, { fields, zone }: Account): string[] {
+  return Object.entries(to.fields).flatMap(([id, text]) => {
+    if (text === (ours.at(-1)?.fields[id] ?? '')) return [];
+    const shown = shownText(deal, id);
+    const description = fields.find((field) => String(field.id) === id);
+    const isShown = (other: string) => sameValue(shown, other, description, zone);
+    if (text !== '') return isShown(text) ? [] : [id];
+    return shown !== '' && ours.some((state) => isShown(state.fields[id] ?? '')) ? [id] : [];
   });
 }
 
