@@ -422,6 +422,13 @@ describe('records of a register', () => {
     expect(seen[1]?.path).toContain(`(Period=datetime'${at}',Объект='${ref(1)}'`);
   });
 
+  test('that it stands already may also be said in words', async () => {
+    const exists = refuses(500, '-1', 'Запись с такими ключевыми полями существует!');
+    const { odata, seen } = await bench(({ method }) => (method === 'POST' ? exists : {}));
+    await odata.putRecord(SET, key, { Значение: '1' });
+    expect(seen.map(({ method }) => method)).toEqual(['POST', 'PATCH']);
+  });
+
   test('another refusal is one, and a lost answer is made good by asking again', async () => {
     const refused = await bench(() => refuses(400, '4'));
     expect(odataCode(await failure(refused.odata.putRecord(SET, key, {})))).toBe('4');

@@ -46,6 +46,15 @@ export function odataCode(error: unknown): string | undefined {
   return error instanceof RemoteError ? readError(error.answer)?.code : undefined;
 }
 
+/** Whether a new record was refused because one with its key stands already: code 15, or a failure in the platform's own words. */
+export function isDuplicate(error: unknown): boolean {
+  const code = odataCode(error);
+  return code === '15' || (code === '-1' && error instanceof Error && DUPLICATE_WORDS.test(error.message));
+}
+
+/** «Запись с такими ключевыми полями существует!» */
+const DUPLICATE_WORDS = /такими ключевыми полями существует|record with such key fields (?:already )?exists/i;
+
 const conflicts = new WeakSet<Error>();
 
 /** Whether a change was refused because the object is no longer the version that If-Match named. */

@@ -7,7 +7,7 @@ import { oddAnswer } from '../../http/classify.ts';
 import type { RequestOptions, SystemHttp, SystemOptions } from '../../http/core.ts';
 import { guid, type OnecEntity, type OnecOdata, type OnecQuery, type OnecRecordKey } from './api.ts';
 import { type Asking, type AskOptions, asking } from './ask.ts';
-import { CREDENTIALS, classifyOnec, odataCode } from './errors.ts';
+import { CREDENTIALS, classifyOnec, isDuplicate, odataCode } from './errors.ts';
 import { parseMetadata } from './metadata.ts';
 import {
   bodyFor1c,
@@ -216,7 +216,7 @@ function recordWriter(ask: Asking['ask']): OnecOdata['putRecord'] {
       await ask({ method: 'POST', path: setPath(set), route: `${set}.put`, schema: anyAnswer, text: true, ...made });
       return;
     } catch (error) {
-      if (odataCode(error) !== '15') throw error;
+      if (!isDuplicate(error)) throw error;
     }
     if (spelling !== undefined) return patch(set, key, values, spelling, rest);
     try {
