@@ -142,7 +142,7 @@ function stageWanted(
 }
 
 /** The text of every field that the mapping names; '' where the document has none, or where it goes into a note. */
-function fieldTexts(document: OnecDocument, mapping: OnecMapping): Record<string, string> {
+export function fieldTexts(document: OnecDocument, mapping: OnecMapping): Record<string, string> {
   const { fields } = mapping;
   const texts: [number | undefined, string][] = [
     [fields.number, document.number],

@@ -61,6 +61,11 @@ export function quantitiesOf(document: OnecDocument, options: GoodsOptions): Goo
   return Object.fromEntries(goodsOf(document, options).map(({ identity, quantity }) => [identity, quantity]));
 }
 
+/** Identity → the element that 1C says stands for it, where it says so. */
+export function elementsNamed(document: OnecDocument, options: GoodsOptions): Map<string, number | undefined> {
+  return new Map(goodsOf(document, options).map(({ identity, lines }) => [identity, amoIdOf(lines)]));
+}
+
 /** The elements that a document's goods need, each found or made, and their ids kept with 1C's items and works. */
 export function elementEffects(document: OnecDocument, record: RecordRef, options: GoodsOptions): Effect[] {
   const { catalogId, mapping } = options;
@@ -87,7 +92,7 @@ export function linkEffects(
 
 function elementOf({ identity, match, lines }: Good, catalogId: number, mapping: GoodsOptions['mapping']): GoodPayload {
   const { article, code, kind, maker, name, priceMinor, unit } = lines[0] as OnecLine;
-  const existing = lines.find(({ amoId }) => amoId !== undefined)?.amoId;
+  const existing = amoIdOf(lines);
   const { createItems, verifyItems } = mapping.export;
   const { sku, price, maker: makerColumn, unit: unitColumn } = mapping.catalog;
   return {
@@ -109,6 +114,10 @@ function elementOf({ identity, match, lines }: Good, catalogId: number, mapping:
     },
     ...(createItems ? {} : { mustExist: true as const }),
   };
+}
+
+function amoIdOf(lines: readonly OnecLine[]): number | undefined {
+  return lines.find(({ amoId }) => amoId !== undefined)?.amoId;
 }
 
 function idsOf({ lines }: Good, record: RecordRef, goodKey: string, { catalogs }: GoodsOptions['mapping']): Effect[] {

@@ -1,0 +1,111 @@
+import { configError } from '../base/errors.ts';
+import type { Logger } from '../base/log.ts';
+import type { Mapping } from '../config/mapping.ts';
+import type { OnecMapping } from '../config/mapping-onec-types.ts';
+import type { CoreSettings } from '../config/settings.ts';
+import type { JobContext } from '../runner/job.ts';
+import type { AmoSettings } from '../systems/amocrm/settings.ts';
+import type { OnecPropertyName, OnecReader } from '../systems/onec/api.ts';
+import { withoutMissing } from '../systems/onec/names.ts';
+import type { OnecSettings } from '../systems/onec/settings.ts';
+import type { AmoAccess } from './kaspi-compare.ts';
+
+/** 1C as a job gets it. */
+export interface OnecAccess {
+  /** `mapping`: in the place of the operator's, without the names that this base lacks. */
+  reader(mapping?: OnecMapping): Promise<OnecReader>;
+  mapping: OnecMapping;
+}
+
+export type OnecJobContext = JobContext<
+  { onec: OnecAccess; amocrm: () => Promise<AmoAccess> },
+  CoreSettings & OnecSettings & AmoSettings,
+  Mapping
+>;
+
+/** IANA name of the zone of 1C's dates. */
+export function zoneOf({ settings }: Pick<OnecJobContext, 'settings'>, mapping: OnecMapping): string {
+  return mapping.server.timeZone ?? settings.ONEC_TIMEZONE ?? settings.TIMEZONE;
+}
+
+/** A reader of what this base really has, and the mapping that it goes by. */
+export interface UsableOnec {
+  reader: OnecReader;
+  mapping: OnecMapping;
+}
+
+export interface OnecNeeds {
+  /** Kinds of documents that the job is about; those that are not published are left out while one is left. */
+  kinds: readonly ('workOrder' | 'customerOrder')[];
+  /** Additional information that the job cannot do without. */
+  properties: readonly OnecPropertyName[];
+}
+
+/**
+ * Compares the mapping's names with what 1C publishes, before anything is read. What a job can do without is left out, with
+ * a warning; everything else is one configError (78) that lists all faults.
+ */
+export async function usableOnec(
+  { reader: open, mapping }: OnecAccess,
+  needs: OnecNeeds,
+  log: Logger,
+): Promise<UsableOnec> {
+  const first = await open();
+  const names = await first.checkNames();
+  const { kinds, others } = byKind(names.essential);
+  const left = needs.kinds.filter((kind) => mapping.documents[kind] !== undefined && !kinds.has(kind));
+  const ofKinds = left.length > 0 ? [] : needs.kinds.flatMap((kind) => kinds.get(kind) ?? noKind(kind));
+  const properties = await first.properties();
+  const lacking = properties.faults.filter((fault) => needs.properties.some((name) => namesProperty(fault, name)));
+  const faults = [...others, ...ofKinds, ...lacking];
+  if (faults.length > 0) throw unfit(faults);
+  for (const [kind, reasons] of kinds) {
+    log.warn({ kind, reasons }, '1C does not publish this kind of document as the mapping names it; it is left out');
+  }
+  const optional = names.missing.length + properties.faults.length;
+  if (optional > 0) {
+    const reasons = [...names.missing, ...properties.faults];
+    log.warn({ names: reasons }, '1C lacks names of the mapping; they are neither read nor written');
+  }
+  if (kinds.size + names.missing.length === 0) return { reader: first, mapping };
+  const whole = withoutMissing(mapping, names.missing);
+  const documents = { ...whole.documents };
+  for (const kind of kinds.keys()) documents[kind] = undefined;
+  const fitting = { ...whole, documents };
+  return { reader: await open(fitting), mapping: fitting };
+}
+
+type Kind = keyof OnecMapping['documents'];
+
+/** Faults of a kind of documents concern that kind alone; their texts begin with its place in the mapping. */
+function byKind(faults: readonly string[]): { kinds: Map<Kind, string[]>; others: string[] } {
+  const kinds = new Map<Kind, string[]>();
+  const others: string[] = [];
+  for (const fault of faults) {
+    const kind = /^onec\.documents\.(workOrder|customerOrder|repairRequest|repairSummary)\b/.exec(fault)?.[1] as
+      | Kind
+      | undefined;
+    if (kind === undefined) others.push(fault);
+    else kinds.set(kind, [...(kinds.get(kind) ?? []), fault]);
+  }
+  return { kinds, others };
+}
+
+function noKind(kind: Kind): string[] {
+  return [`onec.documents.${kind}: not mapped`];
+}
+
+function namesProperty(fault: string, name: OnecPropertyName): boolean {
+  return fault.startsWith(`onec.properties.${name}:`);
+}
+
+function unfit(faults: readonly string[]): Error {
+  return configError(
+    'ONEC_UNFIT',
+    faults.length === 1
+      ? '1C lacks something that the job needs'
+      : `1C lacks ${faults.length} things that the job needs`,
+    'Publish the objects and make the additional information as docs/onec.md shows, or correct the onec part of the mapping; sdelka doctor checks it anew.',
+    faults,
+  );
+}
