@@ -112,13 +112,17 @@ export interface OnecReader {
     phone: ReadonlyMap<string, readonly string[]>;
     email: ReadonlyMap<string, readonly string[]>;
   }>;
-  /** Items by article (compared in its search form) and maker's name; folders and marked ones left out. */
+  /** Items by article (compared in its search form) and maker's name; folders and marked ones left out. `unit` is a name. */
   itemsByArticle(
     articles: readonly string[],
-  ): Promise<{ ref: string; code: string; article: string; maker: string; name: string; unit: string }[]>;
+  ): Promise<
+    { ref: string; code: string; article: string; maker: string; name: string; unit: string; unitRef?: string }[]
+  >;
   itemsByName(
     names: readonly string[],
-  ): Promise<{ ref: string; code: string; article: string; maker: string; name: string; unit: string }[]>;
+  ): Promise<
+    { ref: string; code: string; article: string; maker: string; name: string; unit: string; unitRef?: string }[]
+  >;
   /** Works by article or code, and by name. */
   works(wanted: {
     articles: readonly string[];
@@ -131,12 +135,18 @@ export interface OnecReader {
   markedDocuments(type: OnecChainType, from: OnecLocal): Promise<Map<number, string>>;
   /** Every state by its name and by its predefined name, lower case. */
   statesByName(): Promise<ReadonlyMap<string, OnecRef>>;
-  /** The references that `defaults`, `operations` and status rows name; what cannot be found is a fault with its path. */
+  /**
+   * The references that `defaults`, `operations` and status rows name, by role (`warehouse`), `operation.workOrder`, `phoneKind`,
+   * `emailKind`, `organization:<name>`, `department:<name>` (names in lower case); what cannot be found is a fault with its path.
+   */
   resolveDefaults(): Promise<{ refs: ReadonlyMap<string, string>; faults: readonly string[] }>;
   /** Properties by their names; missing or doubled ones are faults. */
   properties(): Promise<{ found: ReadonlyMap<OnecPropertyName, OnecProperty>; faults: readonly string[] }>;
-  /** Every name of the mapping against $metadata: `essential` ones stop the job, the others are left out and warned of. */
-  checkNames(): Promise<{ essential: readonly string[]; missing: readonly string[] }>;
+  /**
+   * Every name of the mapping against $metadata, as `path: what is not there`: `essential` ones stop the job, the others are left out
+   * (`withoutMissing`) and warned of. Remembered for a week unless asked for fresh.
+   */
+  checkNames(how?: { fresh?: boolean }): Promise<{ essential: readonly string[]; missing: readonly string[] }>;
   /** One client, whole. */
   client(ref: string): Promise<OnecClient | undefined>;
 }
