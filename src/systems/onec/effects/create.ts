@@ -2,7 +2,7 @@ import type { Json } from '../../../base/schema.ts';
 import type { Link } from '../../../domain/effect.ts';
 import type { Delivery, EffectHandler, Found, Look, Outcome, Report } from '../../../domain/handler.ts';
 import type { OnecEntity } from '../api.ts';
-import { odataCode } from '../errors.ts';
+import { isDuplicate } from '../errors.ts';
 import { refOf } from '../schema.ts';
 import { deterministicRef, filledBody } from './body.ts';
 import { idOf, type OnecWriter, only, recordOf } from './context.ts';
@@ -86,7 +86,7 @@ export function createHandler(writer: OnecWriter, kind: string): EffectHandler {
       return { answer, sent: true };
     } catch (error) {
       // Such a key exists: it is ours, made by a database that is no more, or it was marked for deletion since.
-      if (odataCode(error) !== '15') throw error;
+      if (!isDuplicate(error)) throw error;
       const other = await odata.get(set, ref);
       if (other !== undefined && other.DeletionMark !== true)
         return { answer: { ...other, Ref_Key: ref }, sent: false };

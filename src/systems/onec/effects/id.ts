@@ -79,7 +79,9 @@ function idToKeep(delivery: Delivery): number {
 }
 
 function foundAt(delivery: Delivery, reports: readonly Report[] = []): Found {
-  return { remoteId: objectOf(delivery), applied: idToKeep(delivery), reports };
+  // Named with its set, so that the object can serve as one that is known to have an id.
+  const remoteId = `${payloadOf(delivery).set}:${objectOf(delivery)}`;
+  return { remoteId, applied: idToKeep(delivery), reports };
 }
 
 /** A deal that came to stand at the document since it was planned is another program's or database's: ours would hide the double. */

@@ -1,7 +1,7 @@
 import type { Delivery } from '../../../domain/handler.ts';
 import { type OnecChainType, readMarker } from '../../../domain/onec.ts';
 import { guid, type OnecEntity } from '../api.ts';
-import { textLiteral } from '../filters.ts';
+import { orFilters, textLiteral } from '../filters.ts';
 import { dateOf, flagOf, refOf, rowsOf, textOf } from '../schema.ts';
 import { deterministicRef, filledBody } from './body.ts';
 import { groupBy, idOf, type OnecWriter } from './context.ts';
@@ -44,15 +44,20 @@ function typeOf(delivery: Delivery): OnecChainType {
   return find.by === 'marker' ? find.type : 'workOrder';
 }
 
+/** What was sent is asked for singly where a list does not show it; for the many of a first look a list will do, since `known` follows. */
 async function byOwnRef({ odata }: OnecWriter, deliveries: readonly Delivery[]): Promise<[number, string][]> {
+  const select = ['Ref_Key', 'DeletionMark'];
   const hits: [number, string][] = [];
   for (const [set, group] of groupBy(deliveries, (delivery) => createOf(delivery).set)) {
     const refs = new Map(group.map(({ row }) => [row.id, deterministicRef(row.key)]));
-    const rows = await odata.byRefs(set, [...refs.values()], ['Ref_Key', 'DeletionMark']);
-    for (const [id, ref] of refs) {
-      const row = rows.get(ref);
-      if (row !== undefined && !flagOf(row, 'DeletionMark')) hits.push([id, ref]);
+    const sent = group.filter(({ row }) => row.sentAt !== null).flatMap(({ row }) => refs.get(row.id) ?? []);
+    const rows = sent.length === 0 ? [] : [...(await odata.byRefs(set, sent, select)).values()];
+    const others = [...refs.values()].filter((ref) => !sent.includes(ref));
+    for (const filter of orFilters(others.map((ref) => `Ref_Key eq ${guid(ref)}`))) {
+      rows.push(...(await odata.list(set, { filter, select })));
     }
+    const standing = new Set(rows.filter((row) => !flagOf(row, 'DeletionMark')).map((row) => refOf(row, 'Ref_Key')));
+    for (const [id, ref] of refs) if (standing.has(ref)) hits.push([id, ref]);
   }
   return hits;
 }

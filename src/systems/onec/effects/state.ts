@@ -1,13 +1,15 @@
 import { RemoteError } from '../../../base/remote-error.ts';
 import type { OnecState } from '../../../config/mapping-onec-types.ts';
 import type { Delivery, EffectHandler, Found, Look, Outcome, Report } from '../../../domain/handler.ts';
-import type { OnecRef } from '../../../domain/onec.ts';
-import { castRef, type OnecEntity } from '../api.ts';
+import type { OnecLocal, OnecRef } from '../../../domain/onec.ts';
+import { castRef, guid, type OnecEntity } from '../api.ts';
 import { isVersionConflict } from '../errors.ts';
-import { fold } from '../filters.ts';
+import { dateLiteral, fold } from '../filters.ts';
 import { dateOf, refOf, typeOf } from '../schema.ts';
 import { groupBy, idOf, type OnecWriter, only, recordOf } from './context.ts';
 import { KINDS, type StatePayload } from './payloads.ts';
+
+type Register = Extract<OnecState, { kind: 'register' }>;
 
 interface Current {
   state: OnecRef | undefined;
@@ -66,26 +68,37 @@ export function stateHandler(writer: OnecWriter): EffectHandler {
   }
 
   /** The latest record is changed, since 1C keeps one a document there, dated as the document is; a new one is dated so too. */
-  async function writeRecord(
-    delivery: Delivery,
-    state: Extract<OnecState, { kind: 'register' }>,
-    onSend: () => Promise<void>,
-  ): Promise<void> {
+  async function writeRecord(delivery: Delivery, state: Register, onSend: () => Promise<void>): Promise<void> {
     const { type, to } = payloadOf(delivery);
     const document = mapping.documents[type];
     const [set, ref] = [document?.set ?? '', refOfDocument(delivery)];
-    const query = { filter: `${state.object} eq ${castRef(ref, set)}`, orderby: 'Period desc', top: 5 };
-    const records = (await odata.list(state.set, query)).filter(
-      (record) => refOf(record, state.object) === ref && typeOf(record, state.object) === set,
-    );
-    const latest = records
-      .map((record) => dateOf(record, 'Period') ?? '')
-      .sort()
-      .at(-1);
-    const at = latest || dateOf((await odata.get(set, ref)) ?? {}, document?.date) || odata.localNow();
-    const key = { Period: { at }, [state.object]: { guid: ref, set } };
-    const values: OnecEntity = { [state.value]: to.ref, [`${state.value}_Type`]: `StandardODATA.${state.catalog}` };
+    const dated = dateOf((await odata.get(set, ref)) ?? {}, document?.date);
+    const isTold = currents.get(delivery.row.id)?.state !== undefined;
+    const latest = await latestRecord(state, { set, ref }, isTold ? dated : undefined);
+    const object = state.object.endsWith('_Key') ? { guid: ref } : { guid: ref, set };
+    const key = { Period: { at: latest ?? dated ?? odata.localNow() }, [state.object]: object };
+    const values: OnecEntity = { [state.value]: to.ref };
+    if (!state.value.endsWith('_Key')) values[`${state.value}_Type`] = `StandardODATA.${state.catalog}`;
     await odata.putRecord(state.set, key, values, onSend);
+  }
+
+  /** A filter by a composite reference may give nothing without a word: where a state is known to stand, all since `from` are read. */
+  async function latestRecord(
+    state: Register,
+    { set, ref }: { set: string; ref: string },
+    from: OnecLocal | undefined,
+  ): Promise<OnecLocal | undefined> {
+    const ofDocument = (records: readonly OnecEntity[]) =>
+      records
+        .filter((record) => refOf(record, state.object) === ref && [set, ''].includes(typeOf(record, state.object)))
+        .flatMap((record) => dateOf(record, 'Period') ?? []);
+    const wanted = state.object.endsWith('_Key') ? guid(ref) : castRef(ref, set);
+    const periods = ofDocument(await odata.list(state.set, { filter: `${state.object} eq ${wanted}` }));
+    if (periods.length === 0 && from !== undefined) {
+      const query = { filter: `Period ge ${dateLiteral(from)}`, orderby: 'Period', pageSize: 1000 };
+      for await (const page of odata.pages(state.set, query)) periods.push(...ofDocument(page));
+    }
+    return periods.sort().at(-1);
   }
 
   /** Somebody has saved the document since it was read, so that nothing was changed: it is judged anew, once. */
