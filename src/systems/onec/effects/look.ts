@@ -1,7 +1,8 @@
 import type { Delivery } from '../../../domain/handler.ts';
 import { type OnecChainType, readMarker } from '../../../domain/onec.ts';
 import { guid, type OnecEntity } from '../api.ts';
-import { orFilters, textLiteral } from '../filters.ts';
+import { textLiteral } from '../filters.ts';
+import { orFilters } from '../query.ts';
 import { dateOf, flagOf, refOf, rowsOf, textOf } from '../schema.ts';
 import { deterministicRef, filledBody } from './body.ts';
 import { groupBy, idOf, type OnecWriter } from './context.ts';
