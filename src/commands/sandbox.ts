@@ -4,6 +4,7 @@ import { type Running, sandboxEnv, startSandbox } from '../sandbox/index.ts';
 import { type CommandContext, defineCommand, text, wholeNumber } from './define.ts';
 
 const DEFAULT_ORDERS = 12;
+const DEFAULT_DOCUMENTS = 8;
 
 /** Stays in the foreground until it is told to stop; what it prints first is an env file. */
 export const sandboxCommand = defineCommand({
@@ -22,12 +23,20 @@ export const sandboxCommand = defineCommand({
     write: { value: 'file', description: 'write the env file there too', parse: text },
     kaspiPort: { value: 'port', description: 'default: a free one', parse: wholeNumber(0, 65_535), fallback: 0 },
     amoPort: { value: 'port', description: 'default: a free one', parse: wholeNumber(0, 65_535), fallback: 0 },
+    onecPort: { value: 'port', description: 'default: a free one', parse: wholeNumber(0, 65_535), fallback: 0 },
+    documents: {
+      value: 'number',
+      description: '1C documents to begin with, half of them work orders',
+      parse: wholeNumber(0, 100_000),
+      fallback: DEFAULT_DOCUMENTS,
+    },
   },
   examples: ['sandbox', 'sandbox --orders 1000 --write /tmp/sandbox/.env', 'sandbox --oddities'],
-  run: async (ctx, _args, { orders, oddities, write, kaspiPort, amoPort }) => {
-    const running = await startSandbox({ kaspiPort, amoPort });
+  run: async (ctx, _args, { orders, oddities, write, kaspiPort, amoPort, onecPort, documents }) => {
+    const running = await startSandbox({ kaspiPort, amoPort, onecPort });
     try {
       seed(running, orders, oddities);
+      if (documents > 0) seedDocuments(running, documents);
       const env = sandboxEnv(running);
       if (write !== undefined) await writeNew(write, env);
       ctx.out.line(env);
@@ -57,6 +66,11 @@ function seed(running: Running, orders: number, oddities: boolean): void {
     });
   }
   if (oddities) running.kaspi.standin.seed({ scenario: 'oddities' });
+}
+
+function seedDocuments({ onec }: Running, documents: number): void {
+  const workOrders = Math.ceil(documents / 2);
+  onec.standin.seed({ workOrders, customerOrders: documents - workOrders });
 }
 
 async function untilStopped(ctx: CommandContext): Promise<void> {

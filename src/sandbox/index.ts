@@ -1,12 +1,14 @@
 import { type AmocrmStandin, amocrmStandin } from './amocrm.ts';
 import { KASPI_SANDBOX_TOKEN, type KaspiStandin, kaspiStandin } from './kaspi.ts';
 import { type RunningStandin, serve } from './kit.ts';
+import { ONEC_SANDBOX_PASSWORD, ONEC_SANDBOX_PATH, ONEC_SANDBOX_USER, type OnecStandin, onecStandin } from './onec.ts';
 import { SMTP_SANDBOX_PASS, SMTP_SANDBOX_USER, type SmtpStandin, smtpStandin } from './smtp.ts';
 import { TELEGRAM_SANDBOX_CHAT, TELEGRAM_SANDBOX_TOKEN, type TelegramStandin, telegramStandin } from './telegram.ts';
 
 export interface Running {
   kaspi: RunningStandin<KaspiStandin>;
   amo: RunningStandin<AmocrmStandin>;
+  onec: RunningStandin<OnecStandin>;
   telegram: RunningStandin<TelegramStandin>;
   /** Takes mail at `standin.port`; its `url` is for `/__sandbox/` alone. */
   smtp: RunningStandin<SmtpStandin>;
@@ -17,28 +19,36 @@ export interface SandboxOptions {
   /** 0 = a free port. */
   kaspiPort?: number;
   amoPort?: number;
+  onecPort?: number;
 }
 
 /** Every stand-in that there is, on loopback. */
-export async function startSandbox({ kaspiPort = 0, amoPort = 0 }: SandboxOptions = {}): Promise<Running> {
+export async function startSandbox({
+  kaspiPort = 0,
+  amoPort = 0,
+  onecPort = 0,
+}: SandboxOptions = {}): Promise<Running> {
   const kaspi = await serve(kaspiStandin(), kaspiPort);
   const amo = await serve(amocrmStandin(), amoPort);
+  const onec = await serve(onecStandin(), onecPort);
   const telegram = await serve(telegramStandin());
   const mailServer = await smtpStandin();
   const smtp = await serve(mailServer);
   return {
     kaspi,
     amo,
+    onec,
     telegram,
     smtp,
     close: async () => {
-      await Promise.all([kaspi.close(), amo.close(), telegram.close(), smtp.close(), mailServer.close()]);
+      const stops = [kaspi, amo, onec, telegram, smtp, mailServer].map((each) => each.close());
+      await Promise.all(stops);
     },
   };
 }
 
 /** The settings that point sdelka at the stand-ins; nothing in them is worth hiding. */
-export function sandboxEnv({ kaspi, amo, telegram, smtp }: Running): string {
+export function sandboxEnv({ kaspi, amo, onec, telegram, smtp }: Running): string {
   const token = amo.standin.credentials().long_lived_token;
   return [
     '# Points sdelka at the sandbox; the tokens open nothing else.',
@@ -51,6 +61,10 @@ export function sandboxEnv({ kaspi, amo, telegram, smtp }: Running): string {
     'AMO_STATUS_ID=80953554',
     'AMO_RESPONSIBLE_USER_ID=12380450',
     'AMO_CATALOG_ID=5501',
+    `ONEC_ODATA_URL=${onec.url}${ONEC_SANDBOX_PATH}`,
+    `ONEC_USER=${ONEC_SANDBOX_USER}`,
+    `ONEC_PASSWORD=${ONEC_SANDBOX_PASSWORD}`,
+    'ONEC_TIMEZONE=Europe/Moscow',
     `TELEGRAM_API_URL=${telegram.url}`,
     `ALERT_TELEGRAM_BOT_TOKEN=${TELEGRAM_SANDBOX_TOKEN}`,
     `ALERT_TELEGRAM_CHAT_ID=${TELEGRAM_SANDBOX_CHAT}`,

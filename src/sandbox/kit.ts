@@ -6,6 +6,8 @@ export interface SandboxRequest {
   method: string;
   path: string;
   query: URLSearchParams;
+  /** As it came, without the `?`: for systems to which `+` is no blank. */
+  rawQuery: string;
   headers: Record<string, string>;
   /** The JSON body; undefined where there is none, a string where it is not JSON. */
   body: unknown;
@@ -22,7 +24,7 @@ export interface SandboxAnswer {
 }
 
 /**
- * A fault on demand. It strikes requests whose `METHOD /path` contains `match`, from the `nth` such request on
+ * A fault on demand. It strikes requests whose `METHOD /path`, as it came or decoded, contains `match`, from the `nth` such request on
  * (1 = the next one, default), `times` times (default 1; 0 = for ever).
  * `reset`: socket destroyed before the request takes effect. `lost`: takes effect, then the socket is destroyed.
  * `status`: answered with `status` before it takes effect (HTML body unless `body` is given). `status-after`: same, after it took effect.
@@ -89,6 +91,15 @@ function parseBody(raw: string): unknown {
   }
 }
 
+/** A line with its address decoded; as it is where that cannot be done. */
+function readable(line: string): string {
+  try {
+    return decodeURIComponent(line);
+  } catch {
+    return line;
+  }
+}
+
 /**
  * Serves a stand-in on loopback. Beside its own routes: `GET /__sandbox/state`, `GET /__sandbox/journal`,
  * `POST /__sandbox/fault`, `/__sandbox/configure`, `/__sandbox/seed`, `/__sandbox/reset` (faults and journal), for use from another process.
@@ -106,7 +117,7 @@ export async function serve<S extends Standin>(standin: S, port = 0): Promise<Ru
 
   function strike(line: string): Fault | undefined {
     for (const fault of faults) {
-      if (!line.includes(fault.match)) continue;
+      if (!line.includes(fault.match) && !readable(line).includes(fault.match)) continue;
       const nth = fault.nth ?? 1;
       if (nth > 1) {
         fault.nth = nth - 1;
@@ -173,6 +184,7 @@ export async function serve<S extends Standin>(standin: S, port = 0): Promise<Ru
       method,
       path: url.pathname,
       query: url.searchParams,
+      rawQuery: url.search.slice(1),
       headers: Object.fromEntries(
         Object.entries(request.headers).map(([k, v]) => [k, Array.isArray(v) ? v.join(',') : (v ?? '')]),
       ),

@@ -254,6 +254,7 @@ test('of the oddities that a shop may show, only the unknown state and broken mo
     },
     body: undefined,
     rawBody: '',
+    rawQuery: '',
   });
   const { data } = answer.body as { data: { attributes: { state: string } }[] };
   const refused = data.filter((wire) => {
