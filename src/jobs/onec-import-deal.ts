@@ -1,5 +1,6 @@
 import type { OnecDocKey, OnecMapping, OnecRole } from '../config/mapping-onec-types.ts';
 import type { OnecLocal, OnecRef } from '../domain/onec.ts';
+import type { Deal } from '../systems/amocrm/schema.ts';
 
 /** A deal's contact or company, and who stands for it in 1C. */
 export interface DealClient {
@@ -69,4 +70,14 @@ export interface ImportOptions {
   /** How far 1C's clock is ahead of UTC, to tell in its time when a deal came to be. */
   zone: string;
   catalogId: number | undefined;
+}
+
+/** A company pays for its people, so it goes before them; of several contacts the main one. */
+export function clientOf(
+  deal: Pick<Deal, 'companyIds' | 'contacts'>,
+): { kind: DealClient['kind']; id: number } | undefined {
+  const [company] = deal.companyIds;
+  if (company !== undefined) return { kind: 'company', id: company };
+  const contact = deal.contacts.find(({ isMain }) => isMain) ?? deal.contacts[0];
+  return contact && { kind: 'contact', id: contact.id };
 }

@@ -38,12 +38,9 @@ export function rowOf(
   return statesFor(rows, { pipeline: deal.pipelineId, status: deal.statusId })[0];
 }
 
-/** Whether a deal without a document gets one. */
-export function isImported(
-  deal: Pick<DealFacts, 'pipelineId' | 'statusId'> & { isDeleted: boolean },
-  rows: readonly OnecStatusRow[],
-): boolean {
-  return !deal.isDeleted && deal.statusId !== LOST && rowOf(deal, rows) !== undefined;
+/** Whether a deal at this stage gets a document where it has none; a lost one does not. */
+export function isImported(deal: Pick<DealFacts, 'pipelineId' | 'statusId'>, rows: readonly OnecStatusRow[]): boolean {
+  return deal.statusId !== LOST && rowOf(deal, rows) !== undefined;
 }
 
 /** The state by the name that the table of stages gives it, or by its predefined name. */
@@ -88,21 +85,29 @@ export function birthState(type: OnecDocumentType, target: Target, options: Impo
 /** What decides on a deal whose document stands. */
 export type StagedDeal = Pick<DealFacts, 'dealId' | 'pipelineId' | 'statusId'>;
 
+/** Rows that may speak for a document: its own where it is known whose it is, else all of the stage. */
+function rowsFor(deal: StagedDeal, { organization, department }: PlannedState, rows: readonly OnecStatusRow[]) {
+  const at = { pipeline: deal.pipelineId, status: deal.statusId, organization, department };
+  const fitting = statesFor(rows, at);
+  return organization === undefined && department === undefined ? fitting : fitting.slice(0, 1);
+}
+
+/** Whether the names alone tell that the stage asks for nothing new; so most deals are settled without a word to 1C. */
+export function asksNothing(deal: StagedDeal, { planned }: LinkState, rows: readonly OnecStatusRow[]): boolean {
+  const document = planned as PlannedState | null;
+  if (document === null) return true;
+  const fitting = rowsFor(deal, document, rows);
+  return fitting.length === 0 || fitting.some(({ state }) => foldName(state ?? '') === foldName(document.state));
+}
+
 /** The state that the deal's stage asks of its document; undefined: the one that it has, or none. */
 export function wantedState(deal: StagedDeal, link: LinkState, options: ImportOptions): Target | undefined {
   const planned = link.planned as PlannedState | null;
   if (planned === null) return undefined;
-  const { organization, department } = planned;
-  const rows = statesFor(options.mapping.statuses, {
-    ...{ pipeline: deal.pipelineId, status: deal.statusId },
-    ...{ organization, department },
-  });
-  const known = organization !== undefined || department !== undefined;
-  // Whose document it is may not be known: a stage that stands for its state for anybody asks for nothing.
-  const asked = known ? rows.slice(0, 1) : rows;
-  const now = stateOf(planned.state, options)?.ref ?? foldName(planned.state);
-  const refOf = (row: OnecStatusRow) => stateOf(row.state ?? '', options)?.ref ?? foldName(row.state ?? '');
-  if (rows[0] === undefined || asked.some((row) => refOf(row) === now)) return undefined;
+  const rows = rowsFor(deal, planned, options.mapping.statuses);
+  const refOf = (name: string) => stateOf(name, options)?.ref ?? foldName(name);
+  const now = refOf(planned.state);
+  if (rows[0] === undefined || rows.some(({ state }) => refOf(state ?? '') === now)) return undefined;
   return targetOf({ ...rows[0], organization: null, department: null }, options);
 }
 
