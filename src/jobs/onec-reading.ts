@@ -52,47 +52,27 @@ export async function usableOnec(
 ): Promise<UsableOnec> {
   const first = await open();
   const names = await first.checkNames();
-  const { kinds, others } = byKind(names.essential);
-  const left = needs.kinds.filter((kind) => mapping.documents[kind] !== undefined && !kinds.has(kind));
-  const ofKinds = left.length > 0 ? [] : needs.kinds.flatMap((kind) => kinds.get(kind) ?? noKind(kind));
-  const properties = await first.properties();
-  const lacking = properties.faults.filter((fault) => needs.properties.some((name) => namesProperty(fault, name)));
-  const faults = [...others, ...ofKinds, ...lacking];
+  const unpublished = names.essential.filter((fault) => needs.kinds.some((kind) => isSetOf(fault, kind)));
+  const others = names.essential.filter((fault) => !unpublished.includes(fault));
+  const mapped = needs.kinds.filter((kind) => mapping.documents[kind] !== undefined);
+  const isOneLeft = mapped.some((kind) => !unpublished.some((fault) => isSetOf(fault, kind)));
+  const { faults: ofProperties } = await first.properties();
+  const lacking = ofProperties.filter((fault) => needs.properties.some((name) => namesProperty(fault, name)));
+  const none = mapped.length > 0 ? unpublished : ['onec.documents: neither work orders nor customer orders are mapped'];
+  const faults = [...others, ...(isOneLeft ? [] : none), ...lacking];
   if (faults.length > 0) throw unfit(faults);
-  for (const [kind, reasons] of kinds) {
-    log.warn({ kind, reasons }, '1C does not publish this kind of document as the mapping names it; it is left out');
+  const left = [...unpublished, ...names.missing];
+  const dispensable = ofProperties.filter((fault) => !lacking.includes(fault));
+  if (left.length + dispensable.length > 0) {
+    log.warn({ names: [...left, ...dispensable] }, '1C lacks names of the mapping; they are neither read nor written');
   }
-  const optional = names.missing.length + properties.faults.length;
-  if (optional > 0) {
-    const reasons = [...names.missing, ...properties.faults];
-    log.warn({ names: reasons }, '1C lacks names of the mapping; they are neither read nor written');
-  }
-  if (kinds.size + names.missing.length === 0) return { reader: first, mapping };
-  const whole = withoutMissing(mapping, names.missing);
-  const documents = { ...whole.documents };
-  for (const kind of kinds.keys()) documents[kind] = undefined;
-  const fitting = { ...whole, documents };
+  if (left.length === 0) return { reader: first, mapping };
+  const fitting = withoutMissing(mapping, left);
   return { reader: await open(fitting), mapping: fitting };
 }
 
-type Kind = keyof OnecMapping['documents'];
-
-/** Faults of a kind of documents concern that kind alone; their texts begin with its place in the mapping. */
-function byKind(faults: readonly string[]): { kinds: Map<Kind, string[]>; others: string[] } {
-  const kinds = new Map<Kind, string[]>();
-  const others: string[] = [];
-  for (const fault of faults) {
-    const kind = /^onec\.documents\.(workOrder|customerOrder|repairRequest|repairSummary)\b/.exec(fault)?.[1] as
-      | Kind
-      | undefined;
-    if (kind === undefined) others.push(fault);
-    else kinds.set(kind, [...(kinds.get(kind) ?? []), fault]);
-  }
-  return { kinds, others };
-}
-
-function noKind(kind: Kind): string[] {
-  return [`onec.documents.${kind}: not mapped`];
+function isSetOf(fault: string, kind: OnecNeeds['kinds'][number]): boolean {
+  return fault.startsWith(`onec.documents.${kind}.set:`);
 }
 
 function namesProperty(fault: string, name: OnecPropertyName): boolean {
