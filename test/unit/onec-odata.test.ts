@@ -8,6 +8,14 @@ import { Secret } from '../../src/base/secret.ts';
 import { readSettings } from '../../src/config/settings.ts';
 import { EMPTY_REF } from '../../src/domain/onec.ts';
 import { httpCore } from '../../src/http/core.ts';
+import { serve } from '../../src/sandbox/kit.ts';
+import {
+  ONEC_SANDBOX_PASSWORD,
+  ONEC_SANDBOX_PATH,
+  ONEC_SANDBOX_USER,
+  type OnecOptions,
+  onecStandin,
+} from '../../src/sandbox/onec.ts';
 import type { OnecEntity } from '../../src/systems/onec/api.ts';
 import { isVersionConflict, odataCode } from '../../src/systems/onec/errors.ts';
 import { parseMetadata } from '../../src/systems/onec/metadata.ts';
@@ -52,6 +60,17 @@ function reply(response: ServerResponse, { status = 200, body, headers = {} }: A
   response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(text);
 }
 
+function freshCore() {
+  const core = httpCore({
+    clock: { now: () => NOW, sleep: async () => undefined },
+    signal: new AbortController().signal,
+    userAgent: 'sdelka/0 (+tests)',
+    retryDelayMs: 1,
+  });
+  cleanUp.push(() => core.close());
+  return core;
+}
+
 /** A server that answers as the script says, and the client before it. */
 async function bench(script: Script, given: Partial<OnecOdataOptions> = {}) {
   const seen: Asked[] = [];
@@ -77,13 +96,7 @@ async function bench(script: Script, given: Partial<OnecOdataOptions> = {}) {
     server.closeAllConnections();
     server.close();
   });
-  const core = httpCore({
-    clock: { now: () => NOW, sleep: async () => undefined },
-    signal: new AbortController().signal,
-    userAgent: 'sdelka/0 (+tests)',
-    retryDelayMs: 1,
-  });
-  cleanUp.push(() => core.close());
+  const core = freshCore();
   const slept: number[] = [];
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const odata = onecOdata(core.for(onecSystem(url, USER, new Secret(PASSWORD))), {
@@ -564,6 +577,7 @@ describe('sessions', () => {
   test.each<[string, Answer]>([
     ['404 of the web server', { status: 404, body: '' }],
     ['400 of the web server', { status: 400, body: 'Bad Request' }],
+    ['404 without a reason', refuses(404, '-1')],
     ['1C’s own words', refuses(500, '-1', 'Сеанс отсутствует или удален')],
     ['406', { status: 406 }],
   ])('one that is gone (%s) is started anew once, for a write too', async (_, gone) => {
@@ -646,5 +660,98 @@ describe('metadata', () => {
   test('a login page is no metadata', async () => {
     const { odata } = await bench(() => page);
     expect((await failure(odata.metadata())).hint).toContain('ONEC_USER');
+  });
+});
+
+describe('against the stand-in', () => {
+  async function base(options: Partial<OnecOptions> = {}, password = ONEC_SANDBOX_PASSWORD) {
+    const running = await serve(onecStandin({ now: () => NOW.getTime(), ...options }));
+    cleanUp.push(() => running.close());
+    const core = freshCore();
+    const system = onecSystem(`${running.url}${ONEC_SANDBOX_PATH}`, ONEC_SANDBOX_USER, new Secret(password));
+    const odata = onecOdata(core.for(system), {
+      now: () => NOW,
+      zone: 'Europe/Moscow',
+      skewMs: () => core.skewMs.get('onec'),
+      sleep: async () => undefined,
+    });
+    return Object.assign(odata, { standin: running.standin, requests: () => core.sent.get('onec') ?? 0 });
+  }
+
+  const MAKERS = 'Catalog_Производители';
+  const byName = { orderby: 'Description,Ref_Key', pageSize: 2 };
+
+  async function read(odata: Awaited<ReturnType<typeof base>>, set: string): Promise<OnecEntity[]> {
+    const found: OnecEntity[] = [];
+    for await (const given of odata.pages(set, byName)) found.push(...given);
+    return found;
+  }
+
+  test('a thing is made, found again by pages, references and key, and changed', async () => {
+    const odata = await base();
+    const before = await read(odata, MAKERS);
+    const made = await odata.create(MAKERS, { Description: 'Завод «Север»' });
+    const key = String(made.Ref_Key);
+    expect((await read(odata, MAKERS)).map(({ Ref_Key }) => Ref_Key).sort()).toEqual(
+      [...before.map(({ Ref_Key }) => Ref_Key), key].sort(),
+    );
+    const changed = await odata.change(MAKERS, key, { ...made, Description: 'Завод «Юг»' });
+    expect(changed.DataVersion).not.toBe(made.DataVersion);
+    const found = await odata.byRefs(MAKERS, [key, ref(404)], ['Description']);
+    expect([...found]).toEqual([[key, expect.objectContaining({ Description: 'Завод «Юг»' })]]);
+    const stale = { dataVersion: String(made.DataVersion) };
+    expect(isVersionConflict(await failure(odata.change(MAKERS, key, {}, stale)))).toBe(true);
+    expect(await odata.get(MAKERS, ref(404))).toBeUndefined();
+  });
+
+  test('an object’s additional information is written twice and stands once', async () => {
+    const odata = await base();
+    const register = 'InformationRegister_ДополнительныеСведения';
+    const [property] = await read(odata, 'ChartOfCharacteristicTypes_ДополнительныеРеквизитыИСведения');
+    const [maker] = await read(odata, MAKERS);
+    const object = { guid: String(maker?.Ref_Key), set: MAKERS };
+    for (const value of ['1', '2']) {
+      const values = { Значение: value, Значение_Type: 'Edm.String' };
+      await odata.putRecord(register, { Объект: object, Свойство_Key: { guid: String(property?.Ref_Key) } }, values);
+    }
+    const records = await odata.list(register, { filter: `Свойство_Key eq guid'${String(property?.Ref_Key)}'` });
+    expect(records.filter(({ Объект }) => Объект === object.guid).map(({ Значение }) => Значение)).toEqual(['2']);
+  });
+
+  test.each([400, 404, 500] as const)(
+    'a session lost with %i is started anew in the middle of writes',
+    async (status) => {
+      const odata = await base({ sessions: true, staleCookieStatus: status });
+      await odata.list(MAKERS, {});
+      odata.standin.dropSessions();
+      await odata.create(MAKERS, { Description: 'Завод' });
+      await odata.list(MAKERS, {});
+      expect(odata.requests()).toBe(4);
+      await odata.close();
+      expect(odata.requests()).toBe(5);
+    },
+  );
+
+  test('a lock, a wrong login, hidden rows and a want of licences are what they are', async () => {
+    const odata = await base({ lockTimes: 2 });
+    await odata.create(MAKERS, { Description: 'Завод' });
+    expect(odata.requests()).toBe(3);
+    for (const authHtml200 of [false, true]) {
+      const error = await failure((await base({ authHtml200 }, 'не тот')).list(MAKERS, {}));
+      expect(error.hint).toContain('ONEC_USER and ONEC_PASSWORD');
+      expect(error.exit).toBe(authHtml200 ? ExitCode.Unavailable : ExitCode.CredentialsRefused);
+    }
+    const [hidden] = await read(odata, MAKERS);
+    const blind = await base({ rlsHidden: [String(hidden?.Ref_Key)] });
+    expect((await failure(blind.list(MAKERS, {}))).message).toContain(MAKERS);
+    expect((await failure((await base({ sessionsRefused: true })).list(MAKERS, {}))).message).toContain('licence');
+  });
+
+  test('its metadata name what it publishes, and its clock is told', async () => {
+    const odata = await base();
+    const { sets } = await odata.metadata();
+    expect([...(sets.get('Document_ЗаказНаряд') ?? [])]).toEqual(expect.arrayContaining(['Состояние_Key', 'Товары']));
+    expect([...(sets.get('Document_ЗаказНаряд_Товары') ?? [])]).toEqual(expect.arrayContaining(['Количество', 'Цена']));
+    expect(odata.localNow().slice(0, 15)).toBe('2026-05-01T13:0');
   });
 });

@@ -127,9 +127,11 @@ function serviceDocument(): RequestOptions<undefined> {
 function isSessionGone(error: RemoteError, wasOpen: boolean): boolean {
   if (error.status === 406) return true;
   if (!wasOpen) return false;
-  const isBare = odataCode(error) === undefined;
-  const isWebServers = error.code === 'REMOTE_REFUSED' && error.status === undefined;
-  return (isBare && (isWebServers || error.status === 500)) || SESSION_WORDS.test(error.message);
+  if (SESSION_WORDS.test(error.message)) return true;
+  const code = odataCode(error);
+  // 1C gives 400 and 404 with codes that name the fault; -1 is its word for a failure, whose status is 500.
+  if (code !== undefined) return code === '-1' && (error.status === 400 || error.status === 404);
+  return error.status === 500 || (error.code === 'REMOTE_REFUSED' && error.status === undefined);
 }
 
 /** «Сеанс отсутствует или удален», «Сеанс работы завершен администратором». */
