@@ -1,14 +1,16 @@
 import { createHash } from 'node:crypto';
 import type { AmoParts } from '../commands/amo-parts.ts';
 import type { CommandContext } from '../commands/define.ts';
+import type { OnecParts } from '../commands/onec-parts.ts';
 import { USER_AGENT } from '../commands/user-agent.ts';
 import type { WatchOptions } from '../commands/watch-parts.ts';
 import { parseLookback } from '../config/lookback.ts';
-import { loadMapping } from '../config/mapping.ts';
+import { loadMapping, type Mapping } from '../config/mapping.ts';
 import { type AnyGroup, type CoreSettings, coreSettings, readSettings } from '../config/settings.ts';
 import type { Audit } from '../domain/audit.ts';
 import { type HttpCore, httpCore } from '../http/core.ts';
 import type { AnyJob, JobDefinition, SystemName } from '../jobs/define.ts';
+import type { OnecAccess } from '../jobs/onec-reading.ts';
 import type { WatchdogClients } from '../jobs/watchdog.ts';
 import type { PassOptions, RunOptions } from '../runner/run-job.ts';
 import { auditBook } from '../state/audit.ts';
@@ -23,6 +25,7 @@ import { type AmoSettings, amoSettings } from '../systems/amocrm/settings.ts';
 import { kaspiClient, kaspiHeaders } from '../systems/kaspi/client.ts';
 import { type KaspiSettings, kaspiSettings } from '../systems/kaspi/settings.ts';
 import { type MailSettings, mailSettings } from '../systems/mail/settings.ts';
+import { type OnecSettings, onecSettings } from '../systems/onec/settings.ts';
 import { type TelegramSettings, telegramSettings } from '../systems/telegram/settings.ts';
 
 const TIMEOUT_MS = 15_000;
@@ -33,11 +36,12 @@ const KASPI_PACE = { requests: 5, perMs: 1000 };
 
 const GROUPS: Record<SystemName, AnyGroup> = {
   kaspi: kaspiSettings,
+  onec: onecSettings,
   amocrm: amoSettings,
   telegram: telegramSettings,
   mail: mailSettings,
 };
-type AllSettings = CoreSettings & KaspiSettings & AmoSettings & TelegramSettings & MailSettings;
+type AllSettings = CoreSettings & KaspiSettings & OnecSettings & AmoSettings & TelegramSettings & MailSettings;
 
 /** The groups of settings that a job's systems need. */
 export function settingsOf(job: AnyJob): AnyGroup[] {
@@ -90,6 +94,9 @@ export async function wireJob(
           file: globals.mappingFile,
           memory: mappingMemory(database, clock, globals.dryRun),
         });
+    const onec = job.systems.includes('onec')
+      ? await wireOnec({ settings, mapping, database, core, clock, log, dryRun: globals.dryRun })
+      : undefined;
     const amo = lazyAmo({ settings, database, core, clock, log, signal, dryRun: globals.dryRun });
     const audits = auditBook(database, clock, globals.dryRun);
     const definition = job as unknown as JobDefinition<unknown, unknown, unknown>;
@@ -98,13 +105,13 @@ export async function wireJob(
       database,
       clients: isWatchdog(job)
         ? await watchClients({ settings, environment, database, clock, log, dryRun: globals.dryRun, settingsOf })
-        : await clientsOf(job, { settings, core, amo }),
+        : await clientsOf(job, { settings, core, amo, onec }),
       settings,
       mapping,
       handlers: async () => {
         const parts = await amo();
         await parts.bind();
-        return parts.effects();
+        return [...parts.effects(), ...(onec?.effects() ?? [])];
       },
       tables: {
         kaspiOrders: {
@@ -128,7 +135,7 @@ export async function wireJob(
       log,
       windowStart: (now) => {
         const text = given.lookback ?? (job.lookback === undefined ? '1' : settings[job.lookback]);
-        return parseLookback(text, now, settings.TIMEZONE);
+        return parseLookback(text, now, onec?.zone ?? settings.TIMEZONE);
       },
     };
     const options: RunOptions<unknown, unknown, unknown> = {
@@ -142,15 +149,26 @@ export async function wireJob(
       keepDays: settings.OUTBOX_KEEP_DAYS,
       keepKinds: ['amocrm.good'],
       requests: () => [...core.sent.values()].reduce((sum, count) => sum + count, 0),
-      checkBinding: () =>
-        withKaspiAccount(job, settings, (account) => refuseOtherAccount(database.db, 'kaspi', account)),
-      bind: () =>
-        withKaspiAccount(job, settings, (account) =>
-          database.transaction((tx) => bindAccount(tx, 'kaspi', account, clock.now())),
-        ),
+      checkBinding: async () => {
+        for (const [system, account] of sourceAccounts(job, settings)) {
+          await refuseOtherAccount(database.db, system, account);
+        }
+      },
+      bind: async () => {
+        for (const [system, account] of sourceAccounts(job, settings)) {
+          await database.transaction((tx) => bindAccount(tx, system, account, clock.now()));
+        }
+      },
       ping: (ok) => ping(settings, core, job.name, ok, log),
     };
-    return { options, audit: audits.kept, close: () => close(core, database) };
+    return {
+      options,
+      audit: audits.kept,
+      close: async () => {
+        await onec?.close();
+        await close(core, database);
+      },
+    };
   } catch (error) {
     await close(core, database);
     throw error;
@@ -184,8 +202,19 @@ async function watchClients(options: WatchOptions): Promise<WatchdogClients> {
 
 async function clientsOf(
   job: AnyJob,
-  { settings, core, amo }: { settings: AllSettings; core: HttpCore; amo: () => Promise<AmoParts> },
+  {
+    settings,
+    core,
+    amo,
+    onec,
+  }: { settings: AllSettings; core: HttpCore; amo: () => Promise<AmoParts>; onec: OnecParts | undefined },
 ): Promise<Record<string, unknown>> {
+  const amocrm = async () => {
+    const { client, memory, bind } = await amo();
+    await bind();
+    return { client, memory };
+  };
+  if (onec) return { onec: onecAccess(onec), amocrm };
   if (!job.systems.includes('kaspi')) return { amoAuthorization: (await amo()).authorization };
   const http = core.for({
     system: 'kaspi',
@@ -195,23 +224,34 @@ async function clientsOf(
     limit: KASPI_PACE,
     credentials: 'KASPI_API_TOKEN',
   });
-  const amocrm = async () => {
-    const { client, memory, bind } = await amo();
-    await bind();
-    return { client, memory };
-  };
   return { kaspi: kaspiClient(http, { pageSize: settings.KASPI_PAGE_SIZE }), amocrm };
 }
 
-/** Kaspi has no call that names the shop; its token is said never to change, so its hash stands for it. */
-async function withKaspiAccount(
-  job: AnyJob,
-  settings: AllSettings,
-  work: (account: string) => Promise<void>,
-): Promise<void> {
-  if (!job.systems.includes('kaspi')) return;
-  const hash = createHash('sha256').update(settings.KASPI_API_TOKEN.reveal().trim()).digest('hex').slice(0, 32);
-  await work(hash);
+/** What a job is given of 1C. */
+function onecAccess({ reader, mapping }: OnecParts): OnecAccess {
+  return { reader, mapping };
+}
+
+/** 1C's stream needs its part of the mapping; a job that has none is not configured. */
+async function wireOnec(
+  options: Omit<Parameters<typeof import('../commands/onec-parts.ts')['onecParts']>[0], 'mapping'> & {
+    mapping: Mapping | undefined;
+  },
+): Promise<OnecParts> {
+  const { onecMapping, onecParts } = await import('../commands/onec-parts.ts');
+  return onecParts({ ...options, mapping: onecMapping(options.mapping) });
+}
+
+/**
+ * What stands for the account of a job's source. Kaspi has no call that names the shop, and its token is said never to
+ * change; a 1C base is known by its address.
+ */
+function sourceAccounts(job: AnyJob, settings: AllSettings): [system: string, account: string][] {
+  const hash = (text: string) => createHash('sha256').update(text).digest('hex').slice(0, 32);
+  const accounts: [string, string][] = [];
+  if (job.systems.includes('kaspi')) accounts.push(['kaspi', hash(settings.KASPI_API_TOKEN.reveal().trim())]);
+  if (job.systems.includes('onec')) accounts.push(['1C', hash(settings.ONEC_ODATA_URL.toLowerCase())]);
+  return accounts;
 }
 
 /** As healthchecks.io does: the address after a good pass, `/fail` appended after a bad one. A monitor that is down fails nothing. */

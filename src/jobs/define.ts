@@ -1,7 +1,7 @@
 import type { JobContext } from '../runner/job.ts';
 
 /** The systems that a job may touch; their settings must be present. */
-export type SystemName = 'kaspi' | 'amocrm' | 'telegram' | 'mail';
+export type SystemName = 'kaspi' | 'onec' | 'amocrm' | 'telegram' | 'mail';
 
 /** A unit of work that cron runs: a value that tells what it reads, how far back, and what it may touch. */
 export interface JobDefinition<Clients, Settings, Mapping> {
@@ -9,7 +9,12 @@ export interface JobDefinition<Clients, Settings, Mapping> {
   summary: string;
   systems: readonly SystemName[];
   /** The variable that holds the look-back depth; absent for jobs that read no range. */
-  lookback?: 'KASPI_POLL_LOOKBACK' | 'KASPI_RECONCILE_LOOKBACK' | 'AUDIT_LOOKBACK';
+  lookback?:
+    | 'KASPI_POLL_LOOKBACK'
+    | 'KASPI_RECONCILE_LOOKBACK'
+    | 'ONEC_EXPORT_LOOKBACK'
+    | 'ONEC_IMPORT_LOOKBACK'
+    | 'AUDIT_LOOKBACK';
   /** Options of its own, without values: name → what it does. */
   flags?: Readonly<Record<string, string>>;
   /** How much before the cursor is read again: more than the source's own delay and clock skew. */
@@ -31,6 +36,13 @@ export interface JobEntry {
   name: string;
   summary: string;
   /** The variable that holds its usual interval. */
-  every: 'KASPI_POLL_EVERY' | 'KASPI_RECONCILE_EVERY' | 'AMO_REFRESH_TOKEN_EVERY' | 'AUDIT_EVERY' | 'WATCHDOG_EVERY';
+  every:
+    | 'ONEC_EXPORT_EVERY'
+    | 'ONEC_IMPORT_EVERY'
+    | 'KASPI_POLL_EVERY'
+    | 'KASPI_RECONCILE_EVERY'
+    | 'AMO_REFRESH_TOKEN_EVERY'
+    | 'AUDIT_EVERY'
+    | 'WATCHDOG_EVERY';
   load: () => Promise<AnyJob>;
 }

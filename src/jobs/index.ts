@@ -15,6 +15,18 @@ export const jobs: readonly JobEntry[] = [
     load: async () => (await import('./kaspi-reconcile.ts')).kaspiReconcile,
   },
   {
+    name: 'onec:export',
+    summary: '1C work orders and customer orders become amoCRM deals, and deals follow them',
+    every: 'ONEC_EXPORT_EVERY',
+    load: async () => (await import('./onec-export.ts')).onecExport,
+  },
+  {
+    name: 'onec:import',
+    summary: 'amoCRM deals become 1C documents, and the states of documents follow their deals',
+    every: 'ONEC_IMPORT_EVERY',
+    load: async () => (await import('./onec-import.ts')).onecImport,
+  },
+  {
     name: 'amo:refresh-token',
     summary: 'The OAuth pair renewed where it is due',
     every: 'AMO_REFRESH_TOKEN_EVERY',

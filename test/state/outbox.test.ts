@@ -498,7 +498,7 @@ describe.each(dialects)('%s: the outbox', (dialect) => {
     ['reading what is ready', (tx) => readyEffects(tx, JOB, KIND, 0, 100, NOW)],
     ['reading doubts', (tx) => doubtfulEffects(tx, JOB, KIND, NOW)],
     ['the next look', (tx) => nextLookAt(tx, JOB)],
-    ['inheriting', (tx) => inheritEffects(tx, JOB, 1, (at) => at)],
+    ['inheriting', (tx) => inheritEffects(tx, JOB, 1, (_kind, at) => at)],
   ])('%s reads the index of open effects, not the whole table', async (_, query) => {
     const plan = await planOf(query);
     expect(plan).toContain('outbox_open');
