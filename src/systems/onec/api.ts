@@ -79,6 +79,8 @@ export type OnecPropertyName = 'lead' | 'client' | 'item' | 'exportedAt' | 'upda
 
 export interface OnecProperty {
   ref: string;
+  /** Where kinds of objects have properties of their own by the same name: entity set → the reference that its objects use. */
+  own?: Readonly<Record<string, string>>;
   /** How values of it are written. */
   type: 'Edm.Double' | 'Edm.String' | 'Edm.DateTime';
 }

@@ -5,6 +5,8 @@ import { RemoteError } from '../../base/remote-error.ts';
 import type { OnecMapping } from '../../config/mapping-onec-types.ts';
 import type { OnecRef } from '../../domain/onec.ts';
 import type { OnecEntity, OnecOdata } from './api.ts';
+import { odataCode } from './errors.ts';
+import { BATCH, chunks } from './filters.ts';
 import type { OnecCache } from './memory.ts';
 import { refOf, textOf } from './schema.ts';
 
@@ -112,7 +114,7 @@ export function byRef(rows: readonly OnecEntity[]): Map<string, OnecEntity> {
   return found;
 }
 
-/** Things of a catalog by reference, each asked for once a run; what is gone is absent. */
+/** Things of a catalog by reference, each asked for once a run; what is gone, or not shown to us, is absent. */
 export function thingReader(context: ReaderContext) {
   const kept = new Map<string, Map<string, OnecEntity | undefined>>();
   return async (
@@ -124,9 +126,9 @@ export function thingReader(context: ReaderContext) {
     kept.set(set, known);
     const wanted = [...new Set(refs)].filter((ref) => ref !== undefined);
     const missing = wanted.filter((ref) => !known.has(ref));
-    if (missing.length > 0) {
-      const rows = await context.odata.byRefs(set, missing, select);
-      for (const ref of missing) known.set(ref, rows.get(ref));
+    for (const some of chunks(missing, BATCH)) {
+      const rows = await rowsOf(context, set, some, select);
+      for (const ref of some) known.set(ref, rows.get(ref));
     }
     const found = new Map<string, OnecEntity>();
     for (const ref of wanted) {
@@ -135,6 +137,27 @@ export function thingReader(context: ReaderContext) {
     }
     return found;
   };
+}
+
+/** One object that our user may not see makes 1C refuse the whole batch; the others are then asked for one by one. */
+async function rowsOf(
+  { odata, log }: ReaderContext,
+  set: string,
+  refs: readonly string[],
+  select: readonly string[] | undefined,
+): Promise<Map<string, OnecEntity>> {
+  try {
+    return await odata.byRefs(set, refs, select);
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    log.warn({ set, reason: error.message }, '1C does not show some objects; documents go on without them');
+    const found = new Map<string, OnecEntity>();
+    if (refs.length === 1 || odataCode(error) === '8') return found;
+    for (const ref of refs) {
+      for (const [key, row] of (await unlessRefused(odata.byRefs(set, [ref], select))) ?? []) found.set(key, row);
+    }
+    return found;
+  }
 }
 
 export type ThingReader = ReturnType<typeof thingReader>;

@@ -109,24 +109,24 @@ async function factsOf(context: ReaderContext, parts: DocumentParts, names: Onec
   const clients = await parts.clients.clients(all.map((row) => refOf(row, owner)));
   const lines = await linesOf(context, parts, names, all);
   const cars = await carsOf(context, parts.things, names, rows);
-  const named = async (set: string, fields: readonly (string | undefined)[]) => {
-    const things = await parts.things(
-      set,
-      all.flatMap((row) => fields.map((field) => refOf(row, field))),
-    );
+  const named = async (set: string, field: string | undefined) => {
+    const refs = all.map((row) => refOf(row, field));
+    const found = await parts.things(set, refs);
     return (row: OnecEntity): OnecRef | undefined => {
-      const ref = fields.map((field) => refOf(row, field)).find((one) => one !== undefined && things.has(one));
-      return ref === undefined ? undefined : onecRef(ref, things.get(ref) ?? {});
+      const ref = refOf(row, field);
+      const thing = ref === undefined ? undefined : found.get(ref);
+      return ref === undefined || thing === undefined ? undefined : onecRef(ref, thing);
     };
   };
-  const organization = await named(catalogs.organization.set, [names.organization]);
-  const department = await named(catalogs.department.set, [names.department]);
-  const user = await named(catalogs.user.set, [names.manager, names.author]);
+  const organization = await named(catalogs.organization.set, names.organization);
+  const department = await named(catalogs.department.set, names.department);
+  const manager = await named((catalogs.manager ?? catalogs.user).set, names.manager);
+  const author = await named(catalogs.user.set, names.author);
   return (ref: string, row: OnecEntity) => ({
     marks: marks.get(ref) ?? {},
     organization: organization(row),
     department: department(row),
-    user: user(row),
+    user: manager(row) ?? author(row),
     state: states.get(ref),
     car: cars(ref).car,
     carId: cars(ref).carId,
@@ -142,6 +142,8 @@ async function linesOf(
   rows: readonly OnecEntity[],
 ) {
   const { item, work, unit } = context.mapping.catalogs;
+  // Rows may take their unit from a catalog of each item's own (Alfa-Auto 6.1); the item's is then the one with a name.
+  const unitSet = item.unit === undefined ? unit?.set : undefined;
   const refsOf = (table: typeof goods, column: string | undefined) => [
     ...new Set(rows.flatMap((row) => rowsOf(row, table?.table).flatMap((line) => refOf(line, column) ?? []))),
   ];
@@ -152,7 +154,7 @@ async function linesOf(
     works: workItems,
     itemIds: await reader.amoIds(item.set, [...items.keys()]),
     workIds: await reader.amoIds(work.set, [...workItems.keys()]),
-    units: await reader.namesOf(unit?.set, [...refsOf(goods, goods?.unit), ...refsOf(works, works?.unit)]),
+    units: await reader.namesOf(unitSet, [...refsOf(goods, goods?.unit), ...refsOf(works, works?.unit)]),
   };
 }
 

@@ -6,7 +6,7 @@ import type { MarkReader } from './marks.ts';
 import { orFilters } from './query.ts';
 import { flagOf, refOf, textOf } from './schema.ts';
 
-/** An item of goods. `unit` is the unit's name, `unitRef` its reference. */
+/** An item of goods. `unit` is the unit's name, `unitRef` what rows of documents refer to. */
 export interface OnecItem {
   ref: string;
   code: string;
@@ -59,12 +59,12 @@ export function itemReader(context: ReaderContext, things: ThingReader, marks: M
     );
     const items = new Map<string, OnecItem>();
     for (const [ref, row] of rows) {
-      const unitRef = refOf(row, item.unit);
+      const unitRef = refOf(row, item.lineUnit ?? item.unit);
       items.set(ref, {
         ...onecRef(ref, row),
         article: textOf(row, item.article),
         maker: makers.get(refOf(row, item.maker) ?? '') ?? '',
-        unit: units.get(unitRef ?? '') ?? '',
+        unit: units.get(refOf(row, item.unit) ?? '') ?? '',
         ...(unitRef === undefined ? {} : { unitRef }),
       });
     }
@@ -139,7 +139,7 @@ export function itemReader(context: ReaderContext, things: ThingReader, marks: M
     amoIds,
     namesOf,
     items: async (refs: Iterable<string | undefined>) => {
-      const names = [item.article, item.maker, item.unit].filter((name) => name !== undefined);
+      const names = [item.article, item.maker, item.unit, item.lineUnit].filter((name) => name !== undefined);
       return described(await things(item.set, refs, ['Ref_Key', 'Code', 'Description', ...names]));
     },
     workItems: async (refs: Iterable<string | undefined>): Promise<Map<string, OnecWork>> => {

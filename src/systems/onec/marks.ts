@@ -3,7 +3,7 @@ import type { OnecLocal, OnecMarks } from '../../domain/onec.ts';
 import { castRef, guid, type OnecEntity, type OnecProperty, type OnecPropertyName } from './api.ts';
 import { collect, type ReaderContext, unlessRefused } from './context.ts';
 import { BATCH, chunks, dateLiteral } from './filters.ts';
-import { OBJECT, type OnecProperties, PROPERTY, VALUE } from './properties.ts';
+import { OBJECT, type OnecProperties, PROPERTY, refsOfProperty, VALUE } from './properties.ts';
 import { dateFromJson, flagOf, idFromJson, refOf, textOf, typeOf } from './schema.ts';
 
 interface MarkRecord {
@@ -69,11 +69,12 @@ export function markReader(context: ReaderContext, properties: () => Promise<One
     writtenBetween: async (from: OnecLocal, to: OnecLocal) => {
       const property = (await properties()).found.get('writtenAt');
       if (property === undefined) return new Map<string, { set: string; at: OnecLocal }>();
+      const refs = refsOfProperty(property);
       const records = (await castWindow(context, property, from, to)) ?? (await whole('writtenAt'));
       const written = new Map<string, { set: string; at: OnecLocal }>();
-      for (const { set, ref, value, property: named } of records) {
+      for (const { set, ref, value, property: own } of records) {
         const at = dateFromJson(value);
-        if (named === property.ref && at !== undefined && at >= from && at < to) written.set(ref, { set, at });
+        if (refs.includes(own) && at !== undefined && at >= from && at < to) written.set(ref, { set, at });
       }
       return written;
     },
@@ -94,7 +95,9 @@ function marksFrom(
   refs: ReadonlySet<string>,
   found: ReadonlyMap<OnecPropertyName, OnecProperty>,
 ): Map<string, OnecMarks> {
-  const names = new Map([...found].map(([name, property]) => [property.ref, name]));
+  const names = new Map(
+    [...found].flatMap(([name, property]) => refsOfProperty(property).map((ref) => [ref, name] as const)),
+  );
   const marks = new Map<string, OnecMarks>();
   for (const record of records) {
     const name = names.get(record.property);
@@ -102,11 +105,12 @@ function marksFrom(
     const held = marks.get(record.ref) ?? {};
     if (ID_NAMES.includes(name)) {
       const amoId = idFromJson(record.value);
-      // A document may carry ids under other properties too; the one of its own kind counts.
       if (amoId !== undefined) held.amoId = amoId;
     } else {
+      const date = name as 'exportedAt' | 'updatedAt' | 'writtenAt';
       const at = dateFromJson(record.value);
-      if (at !== undefined) held[name as 'exportedAt' | 'updatedAt' | 'writtenAt'] = at;
+      // Where two properties of one name hold dates of the same object, the later one is the truth.
+      if (at !== undefined && at > (held[date] ?? '')) held[date] = at;
     }
     marks.set(record.ref, held);
   }
@@ -128,6 +132,11 @@ async function rememberControl(context: ReaderContext, set: string, records: rea
   await context.cache.setFact(controlKey(context, set), first.ref);
 }
 
+const named = (property: OnecProperty): string =>
+  refsOfProperty(property)
+    .map((ref) => `${PROPERTY} eq ${guid(ref)}`)
+    .join(' or ');
+
 /** Every record of one property. `Свойство_Key` is a reference of one type, so that this filter needs no cast and cannot lie. */
 function wholeProperty(
   context: ReaderContext,
@@ -138,9 +147,9 @@ function wholeProperty(
     const property = (await properties()).found.get(name);
     if (property === undefined) return [];
     const { register } = context.mapping.properties;
-    const query = { filter: `${PROPERTY} eq ${guid(property.ref)}`, select: COLUMNS, orderby: OBJECT, pageSize: PAGE };
+    const query = { filter: named(property), select: COLUMNS, orderby: OBJECT, pageSize: PAGE };
     const rows = await collect(context.odata.pages(register, query));
-    return rows.flatMap(recordFrom).filter((record) => record.property === property.ref);
+    return rows.flatMap(recordFrom).filter((record) => refsOfProperty(property).includes(record.property));
   });
 }
 
@@ -158,10 +167,9 @@ async function castWindow(
   const key = `onec:cast-date:${context.hash}`;
   const verdict = await cache.fact(key);
   if (verdict === 'no') return undefined;
-  const one = `${PROPERTY} eq ${guid(property.ref)}`;
   const between = async (first: OnecLocal, operator: 'lt' | 'le', last: OnecLocal) => {
     const cast = `cast(${VALUE},'Date')`;
-    const filter = `${one} and ${cast} ge ${dateLiteral(first)} and ${cast} ${operator} ${dateLiteral(last)}`;
+    const filter = `(${named(property)}) and ${cast} ge ${dateLiteral(first)} and ${cast} ${operator} ${dateLiteral(last)}`;
     const pages = odata.pages(mapping.properties.register, {
       filter,
       select: COLUMNS,
@@ -174,7 +182,11 @@ async function castWindow(
   if (records !== undefined && verdict === 'yes') return records;
   let honest = records !== undefined && records.length > 0;
   if (records !== undefined && !honest) {
-    const [sample] = await odata.list(mapping.properties.register, { filter: one, select: COLUMNS, top: 1 });
+    const [sample] = await odata.list(mapping.properties.register, {
+      filter: named(property),
+      select: COLUMNS,
+      top: 1,
+    });
     const at = dateFromJson(sample?.[VALUE]);
     if (sample === undefined || at === undefined) return sample === undefined ? [] : undefined;
     honest = ((await between(at, 'le', at)) ?? []).some((record) => record.ref === refOf(sample, OBJECT));

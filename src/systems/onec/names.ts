@@ -156,7 +156,7 @@ function checkCatalogs(findings: Findings, { catalogs }: OnecMapping): void {
     findings.property(`${path}.counterparty.persons`, persons.set, persons.person);
   }
   if (findings.set(`${path}.item.set`, item.set, true)) {
-    for (const field of ['article', 'searchArticle', 'maker', 'unit', 'fullName', 'type', 'vat'] as const) {
+    for (const field of ['article', 'searchArticle', 'maker', 'unit', 'lineUnit', 'fullName', 'type', 'vat'] as const) {
       findings.property(`${path}.item.${field}`, item.set, item[field]);
     }
   }
@@ -174,7 +174,7 @@ function checkOthers(
       findings.property(`${path}.work.${field}`, work.set, work[field]);
     }
   }
-  for (const name of ['maker', 'unit', 'car'] as const) {
+  for (const name of ['maker', 'unit', 'manager', 'car'] as const) {
     const catalog = catalogs[name];
     if (catalog !== undefined) findings.set(`${path}.${name}`, catalog.set, false);
   }

@@ -41,17 +41,16 @@ async function readProperties(
   const faults: string[] = [];
   for (const name of NAMES) {
     const named = context.mapping.properties[name];
-    const fitting = candidates(rows, named);
-    const best = fitting.length < 2 ? fitting : await ofTheRightSet(context, name, fitting);
-    const [row] = best;
-    const ref = row === undefined ? undefined : refOf(row, 'Ref_Key');
-    if (best.length > 1) {
-      const titles = best.map((one) => `"${textOf(one, 'Description')}" (${textOf(one, 'Ref_Key')})`);
+    const choice = await chosen(context, name, candidates(rows, named));
+    if (choice.doubled.length > 0) {
+      const titles = choice.doubled.map((one) => `"${textOf(one, 'Description')}" (${textOf(one, 'Ref_Key')})`);
       faults.push(
         `onec.properties.${name}: several properties fit "${named}": ${titles.join(', ')}; give the guid of one`,
       );
-    } else if (row !== undefined && ref !== undefined) {
-      found.push([name, { ref, type: await typeOfValues(context, name, ref, row) }]);
+    } else if (choice.row !== undefined) {
+      const ref = textOf(choice.row, 'Ref_Key').toLowerCase();
+      const type = await typeOfValues(context, name, ref, choice.row);
+      found.push([name, { ref, type, ...(Object.keys(choice.own).length === 0 ? {} : { own: choice.own }) }]);
     } else if (!OPTIONAL.includes(name)) {
       faults.push(`onec.properties.${name}: no additional information "${named}" in ${chart}`);
     }
@@ -82,37 +81,55 @@ function isInformation(row: OnecEntity): boolean {
   return row.ЭтоДополнительноеСведение === undefined || flagOf(row, 'ЭтоДополнительноеСведение');
 }
 
-/** Of several properties those of the set that belongs to the object; ones whose set cannot be told come last. */
-async function ofTheRightSet(
-  context: ReaderContext,
-  name: OnecPropertyName,
-  rows: readonly OnecEntity[],
-): Promise<OnecEntity[]> {
-  const refs = rows.flatMap((row) => refOf(row, 'НаборСвойств_Key') ?? []);
-  const sets = await unlessRefused(context.odata.byRefs(SETS_CATALOG, [...new Set(refs)]));
-  const wanted = setsOf(context.mapping, name);
-  const ranks = rows.map((row) => {
-    const set = sets?.get(refOf(row, 'НаборСвойств_Key') ?? '');
-    const called = set === undefined ? '' : textOf(set, 'PredefinedDataName');
-    const at = wanted.findIndex((one) => called === one || called.startsWith(`${one}_`));
-    return at < 0 ? wanted.length : at;
-  });
-  const least = Math.min(...ranks);
-  return rows.filter((_row, index) => ranks[index] === least);
+interface Choice {
+  row: OnecEntity | undefined;
+  own: Record<string, string>;
+  doubled: readonly OnecEntity[];
 }
 
-/** Predefined names of the sets of properties of an object, best first: `Document_X` has `Документ_X`. */
-function setsOf(mapping: OnecMapping, name: OnecPropertyName): string[] {
-  const { documents, catalogs } = mapping;
-  const sets =
-    name === 'client'
-      ? [catalogs.counterparty.set]
-      : name === 'item'
-        ? [catalogs.item.set, catalogs.work.set]
-        : [documents.workOrder?.set ?? '', documents.customerOrder?.set ?? ''];
-  return sets
-    .filter((set) => set !== '')
-    .map((set) => set.replace(/^Document_/, 'Документ_').replace(/^Catalog_/, 'Справочник_'));
+/**
+ * A property may exist several times, once for a kind of objects each and once for all (seen in Alfa-Auto 6.1): each kind gets its
+ * own, the rest the common one. Two of one kind cannot be told apart.
+ */
+async function chosen(context: ReaderContext, name: OnecPropertyName, rows: readonly OnecEntity[]): Promise<Choice> {
+  if (rows.length < 2) return { row: rows[0], own: {}, doubled: [] };
+  const refs = rows.flatMap((row) => refOf(row, 'НаборСвойств_Key') ?? []);
+  const sets = await unlessRefused(context.odata.byRefs(SETS_CATALOG, [...new Set(refs)]));
+  const calledOf = (row: OnecEntity) =>
+    textOf(sets?.get(refOf(row, 'НаборСвойств_Key') ?? '') ?? {}, 'PredefinedDataName');
+  const own: Record<string, string> = {};
+  const groups: OnecEntity[][] = [];
+  const wanted = setsOf(context.mapping, name);
+  for (const { set, called } of wanted) {
+    const group = rows.filter((row) => calledOf(row) === called || calledOf(row).startsWith(`${called}_`));
+    const [ref] = group.flatMap((row) => refOf(row, 'Ref_Key') ?? []);
+    if (ref !== undefined) own[set] = ref;
+    groups.push(group);
+  }
+  // Properties that belong to objects of no interest here are left out, unless there are no others.
+  const common = rows.filter((row) => calledOf(row) === '');
+  groups.unshift(common);
+  if (groups.every((group) => group.length === 0)) groups.push([...rows]);
+  return {
+    row: groups.find((group) => group.length > 0)?.[0],
+    own,
+    doubled: groups.find((group) => group.length > 1) ?? [],
+  };
+}
+
+/** Predefined names of the sets of properties: `Document_X` has `Документ_X` (seen in Alfa-Auto 6.1). */
+function setsOf({ documents, catalogs }: OnecMapping, name: OnecPropertyName): { set: string; called: string }[] {
+  const deals = [documents.workOrder?.set, documents.customerOrder?.set].filter((set) => set !== undefined);
+  const items = [...new Set([catalogs.item.set, catalogs.work.set])];
+  const sets = name === 'client' ? [catalogs.counterparty.set] : name === 'item' ? items : deals;
+  return sets.map((set) => {
+    return { set, called: set.replace(/^Document_/, 'Документ_').replace(/^Catalog_/, 'Справочник_') };
+  });
+}
+
+/** Every reference under which values of a property may stand. */
+export function refsOfProperty({ ref, own }: OnecProperty): string[] {
+  return [...new Set([ref, ...Object.values(own ?? {})])];
 }
 
 /** How values are written: dates as dates, ids as the mapping says, else as existing records show, else as the chart says. */
