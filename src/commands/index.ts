@@ -83,6 +83,16 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./adopt.ts')).adoptCommand,
   },
   {
+    name: 'settings:export',
+    summary: 'Writes the mapping and every setting that is no secret into one file',
+    load: async () => (await import('./settings-file.ts')).settingsExportCommand,
+  },
+  {
+    name: 'settings:import',
+    summary: 'Takes the mapping and the settings of such a file into the env file and the mapping file',
+    load: async () => (await import('./settings-file.ts')).settingsImportCommand,
+  },
+  {
     name: 'sandbox',
     summary: 'Local stand-ins of every remote system; prints the env file that points sdelka at them',
     load: async () => (await import('./sandbox.ts')).sandboxCommand,

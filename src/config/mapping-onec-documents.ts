@@ -4,10 +4,10 @@ import { boolean, map, oneOf, optional, type Reader, required, text, withDefault
 /** A name as 1C's metadata spells it. Any other would break the address or the filter that it is put into. */
 export const name: Reader<string> = (value, path, report) => {
   const read = text(value, path, report);
-  if (read === undefined || /^[\p{L}_][\p{L}\p{N}_]*$/u.test(read)) {
+  if (read === undefined || /^[A-Za-z\u0400-\u04ff_][0-9A-Za-z\u0400-\u04ff_]*$/.test(read)) {
     return read;
   }
-  report(path, "expected a name of 1C's metadata: letters, digits and _");
+  report(path, "expected a name of 1C's metadata: Cyrillic or Latin letters, digits and _");
   return undefined;
 };
 

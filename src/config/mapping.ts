@@ -5,7 +5,7 @@ import { type AppError, configError } from '../base/errors.ts';
 import { type AmoMapping, readAmoMapping } from './mapping-amo.ts';
 import { type KaspiMapping, readKaspiMapping } from './mapping-kaspi.ts';
 import type { OnecMapping } from './mapping-onec-types.ts';
-import { isMap, map, optional, type Path, type Reader, withDefault } from './shape.ts';
+import { isMap, map, optional, type Path, pathText, type Reader, withDefault } from './shape.ts';
 
 /** What the operator mapped, with every default filled in. */
 export interface Mapping {
@@ -84,7 +84,8 @@ async function faultless(kept: unknown): Promise<Mapping | undefined> {
   return mapping === undefined || faults > 0 ? undefined : streams(mapping);
 }
 
-async function readMappingFile(path: string, named: boolean): Promise<string | undefined> {
+/** The mapping file's text; undefined where the file is not there and nobody named it. */
+export async function readMappingFile(path: string, named: boolean): Promise<string | undefined> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
@@ -100,6 +101,11 @@ async function readMappingFile(path: string, named: boolean): Promise<string | u
       'Check the path given by --mapping or MAPPING_FILE, and that this user may read the file.',
     );
   }
+}
+
+/** Throws what `loadMapping` would throw of such a file. */
+export async function checkMappingText(text: string, path: string): Promise<void> {
+  await parsed(text, path);
 }
 
 async function parsed(text: string, path: string): Promise<{ value: unknown; mapping: Mapping }> {
@@ -138,14 +144,4 @@ function mappingInvalid(path: string, faults: readonly { line: number; text: str
     'Correct the lines that are listed and run the command again; mapping.example.yaml shows every key.',
     faults.toSorted((a, b) => a.line - b.line).map(({ line, text }) => `${basename(path)}:${line}: ${text}`),
   );
-}
-
-/** `kaspi.stages[0].status` */
-function pathText(path: Path): string {
-  return path.reduce<string>((text, part) => {
-    if (typeof part === 'number') {
-      return `${text}[${part}]`;
-    }
-    return text === '' ? part : `${text}.${part}`;
-  }, '');
 }

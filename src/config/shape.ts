@@ -3,6 +3,16 @@ import { parseTemplate, type Template } from '../base/template.ts';
 /** Where a value stands in the mapping: keys and list positions from the top. */
 export type Path = readonly (string | number)[];
 
+/** `kaspi.stages[0].status` */
+export function pathText(path: Path): string {
+  return path.reduce<string>((text, part) => {
+    if (typeof part === 'number') {
+      return `${text}[${part}]`;
+    }
+    return text === '' ? part : `${text}.${part}`;
+  }, '');
+}
+
 export type Report = (path: Path, message: string) => void;
 
 /** Reads one value of the mapping; reports every fault it finds, and then gives undefined. */
