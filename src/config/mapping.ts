@@ -21,6 +21,8 @@ export interface MappingSource {
   /** Where relative paths start: the env file's folder. */
   baseDir: string;
   memory?: MappingMemory;
+  /** False: the 1C part is not wanted. It is checked whenever the file has changed, and left unread otherwise. */
+  onec?: boolean;
 }
 
 /**
@@ -61,12 +63,13 @@ function hasOnec(value: unknown): boolean {
  * The mapping, read and checked as a whole. A named file that is not there, or any fault, is a configError (78); the
  * faults read `mapping.yaml:12: kaspi.deal.name: …`, all of them at once.
  */
-export async function loadMapping({ file, baseDir, memory }: MappingSource): Promise<Mapping> {
+export async function loadMapping({ file, baseDir, memory, onec = true }: MappingSource): Promise<Mapping> {
   const path = resolve(baseDir, file ?? 'mapping.yaml');
   const text = await readMappingFile(path, file !== undefined);
   if (text === undefined) return await checked(undefined, path, () => 1);
   const hash = createHash('sha256').update(text).digest('hex');
-  const known = await faultless(await memory?.get(hash));
+  const kept = await memory?.get(hash);
+  const known = await faultless(onec || !isMap(kept) ? kept : { ...kept, onec: null });
   if (known !== undefined) return known;
   const { value, mapping } = await parsed(text, path);
   await memory?.put(hash, value ?? {});

@@ -269,7 +269,7 @@ describe('faults', () => {
   });
 });
 
-test('what was kept of the file is read alike, with every null that stood in it', async () => {
+function notebook(): { kept: Map<string, string>; memory: MappingMemory } {
   const kept = new Map<string, string>();
   const memory: MappingMemory = {
     get: async (hash) => {
@@ -280,9 +280,27 @@ test('what was kept of the file is read alike, with every null that stood in it'
       kept.set(hash, JSON.stringify(value));
     },
   };
+  return { kept, memory };
+}
+
+test('what was kept of the file is read alike, with every null that stood in it', async () => {
+  const { kept, memory } = notebook();
   const baseDir = folderWith('onec: { documents: { workOrder: { comment: null } } }\n');
   const first = await loadMapping({ baseDir, memory });
   expect(kept.size).toBe(1);
   expect(await loadMapping({ baseDir, memory })).toEqual(first);
   expect(first.onec?.documents.workOrder?.comment).toBeUndefined();
+});
+
+test('a job without 1C has the part checked once, and then left alone', async () => {
+  const { memory } = notebook();
+  const wrong = folderWith('onec: { presets: unf }\n');
+  await expect(loadMapping({ baseDir: wrong, memory, onec: false })).rejects.toMatchObject({ exit: 78 });
+  const baseDir = folderWith('kaspi: { never_back: false }\nonec: {}\n');
+  expect((await loadMapping({ baseDir, memory, onec: false })).onec).toBeDefined();
+  expect(await loadMapping({ baseDir, memory, onec: false })).toMatchObject({
+    kaspi: { neverBack: false },
+    onec: undefined,
+  });
+  expect((await loadMapping({ baseDir, memory })).onec).toBeDefined();
 });
