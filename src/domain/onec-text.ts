@@ -6,7 +6,7 @@ export function foldName(name: string): string {
 }
 
 /** `2025-05-27T08:32:24` → `27.05.2025 08:32:24`, as 1C prints a document's date. */
-export function localText(local: OnecLocal): string {
+function localText(local: OnecLocal): string {
   const [, year, month, day, time] = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}:\d{2}:\d{2})/.exec(local) ?? [];
   return year === undefined ? local : `${day}.${month}.${year} ${time}`;
 }

@@ -79,6 +79,7 @@ export function documentReading(context: OnecJobContext, onec: UsableOnec): Read
   async function change(head: OnecHead, links: ReadonlyMap<string, LinkState>): Promise<readonly Change[]> {
     if (page.still.has(head.ref)) return [];
     const document = await documentOf(head);
+    if (!page.known.has(head.ref) && page.seen.has(head.ref)) await reports.stands(document);
     const given = await options();
     await reports.state(document, given);
     const changes = planDocumentChanges(document, links, given, historyOf(document, page));
@@ -164,7 +165,7 @@ function historyOf(document: OnecDocument, { seen, imported, noted }: Page): Doc
 }
 
 /** Says whether a document has changed: 1C counts its versions, and the additional information changes without one. */
-export function signatureOf({ dataVersion, writtenAt }: Pick<OnecHead, 'dataVersion' | 'writtenAt'>): string {
+function signatureOf({ dataVersion, writtenAt }: Pick<OnecHead, 'dataVersion' | 'writtenAt'>): string {
   return `${dataVersion}|${writtenAt ?? ''}`;
 }
 
