@@ -14,6 +14,7 @@ import { readAll } from '../../src/runner/reading.ts';
 import { outboxSink } from '../../src/runner/sink.ts';
 import { amoMemory } from '../../src/state/amo-memory.ts';
 import { dealBook } from '../../src/state/deal-links.ts';
+import { keepFailed } from '../../src/state/failed-records.ts';
 import { linkStates, saveLinks } from '../../src/state/links.ts';
 import { documentsOfDeals, saveSeenDocuments, seenDocuments } from '../../src/state/onec-documents.ts';
 import type { Deal } from '../../src/systems/amocrm/schema.ts';
@@ -192,6 +193,19 @@ describe('the reading of documents', () => {
     expect(await pass()).toEqual(['ТК1']);
     expect(await pending()).toEqual([`${dealKey(1)}#1`, `onec:mark:${ref(1)}#1`]);
     expect(await pass()).toEqual([]);
+  });
+
+  test('R11 a change of a document that also failed is not lost by its next attempt', async () => {
+    documents = [document(1)];
+    await pass();
+    await bind(1, 900, AS_MADE);
+    const yesterday = new Date(NOW.getTime() - 86_400_000);
+    const record = { kind: 'onec-doc', key: ref(1) };
+    await fresh.database.transaction((tx) => keepFailed(tx, 'onec:export', record, 'made up', yesterday));
+    documents = [document(1, { dataVersion: 'B', amountMinor: 20000 })];
+    await pass();
+    await pass();
+    expect(await pending()).toContain(`${dealKey(1)}#1`);
   });
 
   test('R38 a state of an import that is newer than what was seen is not sent back', async () => {
