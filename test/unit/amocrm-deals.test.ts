@@ -55,6 +55,13 @@ describe('a deal', () => {
     ]);
     const [main, other] = [await scene.idOf(b ?? ''), await scene.idOf(a ?? '')];
     expect(shown()).toMatchObject({ contacts: [main, other], companies: [await scene.idOf(firm.key)] });
+    const parts = ['contacts', 'companies', 'catalog_elements'];
+    const { rows } = await scene.parts().client.listDeals({ page: 1, with: parts });
+    expect(rows[0]).toMatchObject({
+      contacts: [{ id: main, isMain: true }, { id: other }],
+      companyIds: [await scene.idOf(firm.key)],
+      elements: [],
+    });
   });
 
   test('goes without anybody where the source names nobody', async () => {

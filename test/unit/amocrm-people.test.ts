@@ -151,7 +151,9 @@ describe('a contact', () => {
   ])('without phone and e-mail it is found again after a lost answer %s', async (_, coded) => {
     scene = await amoScene();
     const code = String(await scene.addField('contacts', { name: 'Код 1С', type: 'text' }));
-    scene.standin.add({ contacts: [{ name: 'Клиент a', created_at: 1_700_000_000 }] });
+    // Another one of the same name, made before all this, or having another code.
+    const other = coded ? { custom_fields: { [code]: 'ЦБ02' } } : { created_at: 1_700_000_000 };
+    scene.standin.add({ contacts: [{ name: 'Клиент a', ...other }] });
     scene.world.amo.fault({ match: 'POST /api/v4/contacts', kind: 'lost' });
     await scene.store([contact('a', coded ? { fields: { [code]: 'ЦБ01' }, codeField: code } : {})]);
     await scene.run();

@@ -177,6 +177,7 @@ export function personHandler(entity: IndexedEntity, options: PersonOptions): Ef
   async function look(deliveries: readonly Delivery[]): Promise<Map<number, Look>> {
     const absent = { state: 'absent' } as const;
     const unsent = deliveries.filter(({ row }) => row.sentAt === null);
+    for (const delivery of unsent) index.alsoIn(ownFields(personOf(delivery)));
     const named = unsent.map(personOf).flatMap((payload) => namedBySource(payload) ?? []);
     await verify(named, unsent.map(personOf));
     const known = unsent.filter((delivery) => {
