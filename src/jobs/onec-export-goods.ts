@@ -25,7 +25,7 @@ type Match = Required<Pick<GoodPayload, 'identity' | 'match'>>;
  * What tells a line's thing from the others of the catalog. An article alone is the identity that Kaspi's goods have, so
  * that both streams meet at one element; works and items without an article go by their name.
  */
-function identityOf(line: OnecLine, matchBy: OnecMapping['export']['matchItemsBy']): Match {
+export function identityOf(line: OnecLine, matchBy: OnecMapping['export']['matchItemsBy']): Match {
   const article = line.article.trim();
   if (line.kind === 'item' && searchArticle(article) !== '') {
     const maker = foldName(line.maker).toUpperCase();
