@@ -213,7 +213,8 @@ export async function serve<S extends Standin>(standin: S, port = 0): Promise<Ru
       response.write(text.slice(0, Math.floor(text.length / 2)), () => request.socket.destroy());
       return;
     }
-    response.end(result.status === 204 ? undefined : text);
+    // As bytes: beside a string, Node would write the headers in UTF-8 too, and raw bytes in them would be encoded twice.
+    response.end(result.status === 204 ? undefined : Buffer.from(text, 'utf8'));
   }
 
   await new Promise<void>((resolve, reject) => {

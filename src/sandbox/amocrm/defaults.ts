@@ -24,6 +24,21 @@ const FINAL: readonly Status[] = [
   status(143, 'Закрыто и не реализовано', 11_000),
 ];
 
+const WORKSHOP_STAGES: readonly [id: number, name: string][] = [
+  [67494164, 'Новый заказ'],
+  [67458414, 'Заказ в работе'],
+  [67458418, 'Размещен заказ'],
+  [67490750, 'Отказ поставщика'],
+  [67458422, 'Резерв у поставщика'],
+  [67458426, 'Отгружен поставщиком'],
+  [67489658, 'Пришел на склад'],
+  [67489662, 'Сборка заказа на складе'],
+  [67489666, 'Отгружен заказ складом'],
+  [67489670, 'В доставке'],
+  [67489674, 'Передано получателю, ожидает оплаты'],
+  [76501214, 'Закрыт'],
+];
+
 export function defaultPipelines(): Pipeline[] {
   return [
     {
@@ -51,6 +66,20 @@ export function defaultPipelines(): Pipeline[] {
       is_unsorted_on: true,
       is_archive: false,
       statuses: [unsorted(80953600), status(80953601, 'Записан', 20), status(80953602, 'В работе', 30), ...FINAL],
+    },
+    // A car service that works in 1C; stages and fields below are those of mapping.example.yaml.
+    {
+      id: 8266734,
+      name: 'Автосервис',
+      sort: 3,
+      is_main: false,
+      is_unsorted_on: true,
+      is_archive: false,
+      statuses: [
+        unsorted(67458410),
+        ...WORKSHOP_STAGES.map(([id, name], index) => status(id, name, 20 + index * 10)),
+        ...FINAL,
+      ],
     },
   ];
 }
@@ -101,6 +130,11 @@ export function defaultFields(): CustomField[] {
   field('leads', 712633, 'text', 'Telegram');
   field('leads', 712635, 'text', 'Состояние сервиса');
   field('leads', 712637, 'text', 'Следующий сервис');
+  field('leads', 528943, 'text', '№ заказа');
+  field('leads', 528957, 'textarea', 'Комментарий');
+  field('leads', 805497, 'text', 'Авто в сделке');
+  field('leads', 805499, 'text', 'Рекомендации');
+  field('leads', 805501, 'text', 'Причина обращения');
   for (const [i, owner] of (['contacts', 'companies'] as const).entries()) {
     field(owner, PHONE_FIELD[owner], 'multitext', 'Телефон', {
       code: 'PHONE',
@@ -111,6 +145,8 @@ export function defaultFields(): CustomField[] {
       enums: codes(820001 + i * 100, EMAIL_CODES),
     });
   }
+  field('contacts', 786089, 'text', 'Код 1С');
+  field('contacts', 805505, 'text', 'ид. авто клиента');
   field('contacts', 800003, 'text', 'Должность', { code: 'POSITION' });
   field(`catalog:${GOODS_CATALOG}`, SKU_FIELD, 'text', 'Артикул', { code: 'SKU' });
   field(`catalog:${GOODS_CATALOG}`, PRICE_FIELD, 'price', 'Цена', { code: 'PRICE' });

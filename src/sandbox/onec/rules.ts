@@ -136,6 +136,20 @@ export function noteNumber(world: World, { set }: EntityType, entity: Entity): v
   if (digits !== undefined) world.raiseNumber(series, Number(digits));
 }
 
+/** Once every check has passed, so that a refused write leaves no gap. */
+function giveNumber(world: World, type: EntityType, before: Entity | undefined, after: Entity): void {
+  if (isEmpty(after.Number)) after.Number = numberOf(world, type, textOf(after, 'Date'));
+  else if (!before) noteNumber(world, type, after);
+}
+
+function giveCode(world: World, type: EntityType, before: Entity | undefined, after: Entity): void {
+  const length = type.columns.get('Code')?.length ?? 0;
+  if (isEmpty(after.Code) && length > 0) {
+    const prefix = CODE_PREFIX[type.set] ?? '';
+    after.Code = prefix + String(world.nextNumber(type.set)).padStart(length - prefix.length, '0');
+  } else if (!before) noteNumber(world, type, after);
+}
+
 function checkBan(world: World, before: Entity | undefined, after: Entity): void {
   const { banDate } = world.options;
   if (banDate === '') return;
@@ -153,13 +167,12 @@ function documentRules(
 ): void {
   if (isEmpty(after.Date)) throw handlerRefusal('Поле "Дата" не заполнено');
   checkBan(world, before, after);
-  if (isEmpty(after.Number)) after.Number = numberOf(world, type, textOf(after, 'Date'));
-  else if (!before) noteNumber(world, type, after);
   if (isEmpty(after.ДатаСоздания)) after.ДатаСоздания = world.localNow();
   if (type.set === 'Document_СводныйРемонтныйЗаказ') {
     if (given === 'post') throw handlerRefusal('Документ "Сводный ремонтный заказ" не может быть проведен');
     after.Posted = false;
     after.ДатаОперации = world.localNow();
+    giveNumber(world, type, before, after);
     return;
   }
   if (after.DeletionMark === true && given === 'post')
@@ -170,6 +183,7 @@ function documentRules(
   if (after.DeletionMark !== true) fillCheck(type, after);
   const isWorkOrder = type.set === 'Document_ЗаказНаряд';
   const mode = isWorkOrder ? workOrder(world, type, before, after, given) : given;
+  giveNumber(world, type, before, after);
   totals(type, after);
   if (mode === 'post') {
     after.Posted = true;
@@ -225,21 +239,19 @@ function mainUnit(world: World, after: Entity): void {
 }
 
 function catalogRules(world: World, type: EntityType, before: Entity | undefined, after: Entity): void {
-  const length = type.columns.get('Code')?.length ?? 0;
-  if (isEmpty(after.Code) && length > 0) {
-    const prefix = CODE_PREFIX[type.set] ?? '';
-    after.Code = prefix + String(world.nextNumber(type.set)).padStart(length - prefix.length, '0');
-  } else if (!before) noteNumber(world, type, after);
+  if (after.IsFolder !== true && after.DeletionMark !== true) {
+    fillCheck(type, after);
+    if (type.set === 'Catalog_Контрагенты') counterparty(after);
+  }
+  giveCode(world, type, before, after);
   if (after.IsFolder === true) return;
-  if (after.DeletionMark !== true) fillCheck(type, after);
-  if (type.set === 'Catalog_Контрагенты') counterparty(after);
   if (type.columns.has('АртикулДляПоиска')) after.АртикулДляПоиска = searchForm(textOf(after, 'Артикул'));
   if (type.set === 'Catalog_Номенклатура') mainUnit(world, after);
 }
 
 /**
  * What Alfa-Auto does at a write of an object; changes `after` in place. Throws an `OnecRefusal` (500/-1) with nothing of the
- * object written; a number once drawn stays drawn, as in 1C.
+ * object written.
  */
 export function runHandlers(
   world: World,
