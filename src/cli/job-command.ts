@@ -1,6 +1,6 @@
 import { ExitCode, usageError } from '../base/errors.ts';
 import { cleanValue } from '../base/redact.ts';
-import { type Command, type CommandContext, defineCommand } from '../commands/define.ts';
+import { type Command, type CommandContext, defineCommand, names } from '../commands/define.ts';
 import { lookback } from '../config/lookback.ts';
 import type { Audit } from '../domain/audit.ts';
 import type { AnyJob } from '../jobs/define.ts';
@@ -24,14 +24,23 @@ export function jobCommand(job: AnyJob): Command {
         parse: lookbackDepth,
       },
       confirm: { description: 'change more records than MAX_CHANGES_PER_RUN allows' },
+      ...(job.only === undefined ? {} : { only: { ...job.only, parse: names } }),
       ...Object.fromEntries(Object.entries(job.flags ?? {}).map(([name, description]) => [name, { description }])),
     },
-    examples: [job.name, `--dry-run ${job.name}`, `${job.name} --lookback 3d`],
+    examples: [
+      job.name,
+      `--dry-run ${job.name}`,
+      `${job.name} --lookback 3d`,
+      ...(job.only === undefined ? [] : [`--dry-run ${job.name} --only ${job.only.example}`]),
+    ],
     settings: settingsOf(job),
-    run: async (ctx, _args, { lookback, confirm, ...own }) => {
+    run: async (ctx, _args, { lookback, confirm, only, ...own }) => {
       keepHeapSmall();
       const flags = new Set(Object.entries(own).flatMap(([name, given]) => (given === true ? [name] : [])));
-      const wired = await wireJob(ctx, job, { lookback, confirm, flags });
+      const wired = await wireJob(ctx, job, {
+        ...{ lookback, confirm, flags },
+        only: Array.isArray(only) ? only : undefined,
+      });
       try {
         // A plan is read by people and kept in logs: phones, e-mails and secrets are masked in every text of it.
         if (ctx.globals.dryRun) {

@@ -54,6 +54,8 @@ export interface JobArguments {
   confirm: boolean;
   /** The job's own options that were given. */
   flags?: ReadonlySet<string>;
+  /** `--only`: the records that the operator has chosen. */
+  only?: readonly string[] | undefined;
 }
 
 export interface Wired {
@@ -130,6 +132,7 @@ export async function wireJob(
         deals: dealBook(database, globals.dryRun),
       },
       flags: given.flags ?? new Set(),
+      ...(given.only === undefined ? {} : { only: given.only }),
       clock,
       signal,
       log,
@@ -250,7 +253,7 @@ function sourceAccounts(job: AnyJob, settings: AllSettings): [system: string, ac
   const hash = (text: string) => createHash('sha256').update(text).digest('hex').slice(0, 32);
   const accounts: [string, string][] = [];
   if (job.systems.includes('kaspi')) accounts.push(['kaspi', hash(settings.KASPI_API_TOKEN.reveal().trim())]);
-  if (job.systems.includes('onec')) accounts.push(['1C', hash(settings.ONEC_ODATA_URL.toLowerCase())]);
+  if (job.systems.includes('onec')) accounts.push(['onec', hash(settings.ONEC_ODATA_URL.toLowerCase())]);
   return accounts;
 }
 

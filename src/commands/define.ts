@@ -130,6 +130,13 @@ export function text(value: string): string {
   return value;
 }
 
+/** Takes names that commas divide, each once. */
+export function names(value: string): readonly string[] {
+  const found = [...new Set(value.split(',').map((name) => name.trim()))].filter((name) => name !== '');
+  if (found.length === 0) throw usageError('expected one or more, divided by commas');
+  return found;
+}
+
 /** Takes whole numbers from `min` to `max`. */
 export function wholeNumber(min: number, max: number): (value: string) => number {
   return (value) => {

@@ -17,6 +17,8 @@ export interface JobDefinition<Clients, Settings, Mapping> {
     | 'AUDIT_LOOKBACK';
   /** Options of its own, without values: name → what it does. */
   flags?: Readonly<Record<string, string>>;
+  /** Its reading has `chosen`: `--only` confines a pass to records that the operator names. What they are named by. */
+  only?: { value: string; description: string; example: string };
   /** How much before the cursor is read again: more than the source's own delay and clock skew. */
   overlapMs: number;
   /** The widest range that the source takes at once. */

@@ -7,6 +7,7 @@ import type { Adopted, Change } from '../runner/sink.ts';
 import { keys } from '../systems/amocrm/effects/payloads.ts';
 import { keys as onecKeys } from '../systems/onec/effects/payloads.ts';
 import { fromLocal } from '../systems/onec/time.ts';
+import { chosenDocuments } from './onec-chosen.ts';
 import { adoptDocuments, type Standing } from './onec-export-adopt.ts';
 import { DOCUMENT_RECORD, type DocumentOptions, noteName, sourceOf } from './onec-export-deal.ts';
 import { dealReports, optionsOnce } from './onec-export-options.ts';
@@ -91,6 +92,14 @@ export function documentReading(context: OnecJobContext, onec: UsableOnec): Read
     recordKind: DOCUMENT_RECORD,
     pages: (slice) => reader.heads(slice),
     again: (ref) => reader.head(ref),
+    chosen: async function* (names) {
+      const { heads, problems } = await chosenDocuments(reader, names);
+      for (const { name, reason } of problems) {
+        context.log.warn({ document: name, reason }, 'a chosen document is left out');
+        context.counts.failed += 1;
+      }
+      if (heads.length > 0) yield heads;
+    },
     keyOf: ({ ref }) => ref,
     knownBy: (ref) => keys.deal(sourceOf({ ref })),
     prepare: async (heads, state) => {
@@ -121,7 +130,9 @@ async function prepare(
 ): Promise<{ page: Page; adopted: readonly Adopted[] }> {
   const dealKey = (ref: string) => keys.deal(sourceOf({ ref }));
   const seen = await context.tables.onec.seen(heads.map(({ ref }) => ref));
-  const still = heads.filter((head) => seen.get(head.ref)?.signature === signatureOf(head)).map(({ ref }) => ref);
+  // Who chooses a document wants it compared anew.
+  const isStill = (head: OnecHead) => context.only === undefined && seen.get(head.ref)?.signature === signatureOf(head);
+  const still = heads.filter(isStill).map(({ ref }) => ref);
   const standing = heads.filter(({ ref }) => links.has(dealKey(ref))).map(({ ref }) => ref);
   const planned = heads.filter(({ ref }) => known.has(dealKey(ref)) || links.has(dealKey(ref))).map(({ ref }) => ref);
   const found = { seen, still: new Set(still), known: new Set(planned), standing: new Set(standing) };

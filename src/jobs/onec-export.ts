@@ -7,6 +7,11 @@ export const onecExport = defineJob({
   summary: '1C work orders and customer orders become amoCRM deals and are kept up to date',
   systems: ['onec', 'amocrm'],
   lookback: 'ONEC_EXPORT_LOOKBACK',
+  only: {
+    value: 'number,…',
+    description: 'only these documents, by number or reference, whatever their dates; the cursor stays',
+    example: 'ТК000001281',
+  },
   // Above the minutes in which a document that is being written may not show yet, and any difference of clocks.
   overlapMs: 10 * 60_000,
   sliceMs: 31 * 86_400_000,

@@ -61,7 +61,7 @@ export function dealReading(context: OnecJobContext): Reading<Deal> {
     const planned = planImport(facts, (await open()).options);
     for (const { subject, message } of planned.warnings) {
       log.warn({ record: deal.id, reason: message }, 'a line of a deal is left out');
-      await tables.deals.report('line_left_out', subject, message, now);
+      await tables.deals.report('onec_lines', subject, message, now);
     }
     return planned;
   }
@@ -80,6 +80,16 @@ export function dealReading(context: OnecJobContext): Reading<Deal> {
     again: async (key) => {
       const { client } = await clients.amocrm();
       return (await client.dealsByIds([Number(key)], WITH)).get(Number(key));
+    },
+    chosen: async function* (names) {
+      const { client } = await clients.amocrm();
+      const ids = names.map(Number).filter((id) => Number.isSafeInteger(id) && id > 0);
+      const found = await client.dealsByIds(ids, WITH);
+      for (const name of names.filter((one) => !found.has(Number(one)))) {
+        log.warn({ deal: name, reason: 'amoCRM has no such deal' }, 'a chosen deal is left out');
+        context.counts.failed += 1;
+      }
+      if (found.size > 0) yield [...found.values()];
     },
     keyOf: ({ id }) => String(id),
     knownBy: (key) => keys.document(Number(key)),
@@ -158,7 +168,7 @@ async function readVain({ clients }: OnecJobContext): Promise<Vain> {
 }
 
 async function withoutVain(deals: readonly Deal[], context: OnecJobContext): Promise<Deal[]> {
-  if (deals.length === 0) return [];
+  if (deals.length === 0 || context.only !== undefined) return [...deals];
   const vain = await readVain(context);
   return deals.filter((deal) => isToBeMade(deal, context) || vain[deal.id] !== deal.updatedAt);
 }

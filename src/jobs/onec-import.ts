@@ -7,6 +7,11 @@ export const onecImport = defineJob({
   summary: 'amoCRM deals become 1C documents; a new stage moves the document on',
   systems: ['onec', 'amocrm'],
   lookback: 'ONEC_IMPORT_LOOKBACK',
+  only: {
+    value: 'id,…',
+    description: 'only these deals, by id, whenever they changed; the cursor stays',
+    example: '19099049',
+  },
   // Lists of changed deals lag behind writes; integrators read ten minutes again.
   overlapMs: 10 * 60_000,
   sliceMs: 31 * 86_400_000,

@@ -28,6 +28,8 @@ export interface JobContext<Clients, Settings, Mapping> {
   tables: Tables;
   /** The job's own options that were given. */
   flags: ReadonlySet<string>;
+  /** The records that the operator has chosen by name; absent: those of the pass's range. */
+  only?: readonly string[] | undefined;
   /** A fresh, restored or moved database: what is planned may stand at the target already. */
   adopting: boolean;
   /** The pass's figures, for jobs that read no pages. */

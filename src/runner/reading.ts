@@ -16,6 +16,8 @@ export interface Reading<R> {
   pages(slice: Range): AsyncIterable<readonly R[]>;
   /** One record by its key, for a failed one that the window no longer holds. */
   again(key: string): Promise<R | undefined>;
+  /** Records by the names that an operator calls them, whatever the window; those that cannot be told are told of, not given. */
+  chosen?(names: readonly string[]): AsyncIterable<readonly R[]>;
   keyOf(record: R): string;
   /** The idempotency key of the create by which a record is known; known records are not planned again. */
   knownBy(key: string): string;
@@ -48,6 +50,8 @@ export interface WhatIsBound {
 export interface ReadOptions {
   job: string;
   slices: readonly Range[];
+  /** Instead of the slices: the records of these names alone, whether or not they are due again. The cursor stays. */
+  only?: readonly string[];
   sink: Sink;
   counts: Counts;
   signal: AbortSignal;
@@ -68,6 +72,14 @@ export async function readAll<R>(reading: Reading<R>, given: ReadOptions): Promi
   const options: Pass = { ...given, trouble: { inARow: 0 } };
   const failed = await options.sink.failedKeys(reading.recordKind);
   const seen = new Set<string>();
+  if (given.only !== undefined) {
+    const due = new Map([...failed.keys()].map((key) => [key, true]));
+    for await (const page of reading.chosen?.(given.only) ?? []) {
+      if (options.signal.aborted) return;
+      await readPage(reading, options, page, due, seen, undefined);
+    }
+    return;
+  }
   for (const slice of options.slices) {
     // One page is held back, so that the slice's last one is stored together with the cursor.
     let held: readonly R[] = [];

@@ -28,6 +28,8 @@ export interface PassOptions<Clients, Settings, Mapping> {
   tables: Tables;
   /** The job's own options that were given. */
   flags: ReadonlySet<string>;
+  /** The operator's choice of records: nothing else is read, the cursor stays, and the pass counts as none of cron's. */
+  only?: readonly string[] | undefined;
   clock: Clock;
   signal: AbortSignal;
   log: Logger;
@@ -117,13 +119,14 @@ async function pass<C, S, M>(options: RunOptions<C, S, M>, lock: Lock): Promise<
   await database.transaction(async (tx) => {
     const error = failure instanceof Error ? failure.message : null;
     await closeRun(tx, runId, { job: job.name, finishedAt, outcome, exitCode: exit, counts, requests, error, zone });
-    if (failure === undefined) {
+    // A person's own choice says nothing of whether cron's passes go well.
+    if (failure === undefined && options.only === undefined) {
       await setHeartbeat(tx, job.name, finishedAt);
       await closeAlert(tx, 'max_changes', job.name, finishedAt);
     }
   });
   await prune(options, finishedAt);
-  await options.ping(failure === undefined);
+  if (options.only === undefined) await options.ping(failure === undefined);
   runLog.info({ ...counts, requests, outcome, ms: finishedAt.getTime() - now.getTime() }, 'pass finished');
   if (failure !== undefined) throw failure;
   return result(job.name, outcome, exit, counts, requests);
@@ -155,7 +158,7 @@ export async function jobContext<C, S, M>(
   options: PassOptions<C, S, M>,
   { counts, now, sink, adopting }: Pass,
 ): Promise<JobContext<C, S, M>> {
-  const { job, database, clients, settings, mapping, clock, log, signal, tables } = options;
+  const { job, database, clients, settings, mapping, clock, log, signal, tables, only } = options;
   const cursor = await readCursor(database.db, job.name);
   const windowStart = options.windowStart(now);
   const range = readRange({
@@ -175,10 +178,16 @@ export async function jobContext<C, S, M>(
     signal,
     tables,
     flags: options.flags,
+    ...(only === undefined ? {} : { only }),
     adopting,
     counts,
     eachPage: (reading) =>
-      readAll(reading, { job: job.name, slices: slicesOf(range, job.sliceMs), sink, counts, signal, log }),
+      readAll(reading, {
+        job: job.name,
+        slices: slicesOf(range, job.sliceMs),
+        ...(only === undefined ? {} : { only }),
+        ...{ sink, counts, signal, log },
+      }),
   };
 }
 
