@@ -4,10 +4,10 @@ import { type Entity, OnecRefusal } from './onec/model.ts';
 import { DEFAULT_OPTIONS, mergeOptions, type OnecOptions } from './onec/options.ts';
 import { editAsPerson, type OnecEdit, type OnecSeed, seedWorld } from './onec/seed.ts';
 import { serveCall } from './onec/service.ts';
-import { createSessions, isAuthorised, loginPage } from './onec/sessions.ts';
+import { createSessions, isAuthorised, loginPage, type Sessions } from './onec/sessions.ts';
 import { ENTITY_TYPES } from './onec/types.ts';
 import { answerOf, errorAnswer } from './onec/wire.ts';
-import { createWorld, propertyOf, putInformation } from './onec/world.ts';
+import { createWorld, propertyOf, putInformation, type World } from './onec/world.ts';
 
 export { ONEC_SANDBOX_PASSWORD, ONEC_SANDBOX_USER, type OnecOptions } from './onec/options.ts';
 export type { OnecEdit, OnecSeed } from './onec/seed.ts';
@@ -48,19 +48,11 @@ function decodedPath(path: string): string {
   }
 }
 
-/**
- * A stand-in of 1C's standard OData interface (protocol 3) over a base of Alfa-Auto 6, written from the platform's guide and
- * from what integrators saw of live bases. Its address + `/odata/standard.odata` is what `ONEC_ODATA_URL` takes.
- * Fault matching sees addresses decoded: `POST /odata/standard.odata/Document_ЗаказНаряд`.
- */
-export function onecStandin(given: Partial<OnecOptions> = {}): OnecStandin {
-  const options: OnecOptions = { ...DEFAULT_OPTIONS };
-  mergeOptions(options, given);
-  const world = createWorld(options);
-  fillWorld(world);
-  const sessions = createSessions(options);
+type Respond = (request: SandboxRequest, json: boolean) => SandboxAnswer;
 
-  function respond(request: SandboxRequest, json: boolean): SandboxAnswer {
+function responder(world: World, sessions: Sessions): Respond {
+  const { options } = world;
+  return (request, json) => {
     if (!request.path.startsWith(ONEC_SANDBOX_PATH)) return { status: 404, body: '<html>404</html>' };
     if (!isAuthorised(request.headers.authorization, options)) {
       if (options.authHtml200) return loginPage();
@@ -84,7 +76,21 @@ export function onecStandin(given: Partial<OnecOptions> = {}): OnecStandin {
       if (error instanceof OnecRefusal) return errorAnswer(error.status, error.code, error.message, json);
       throw error;
     }
-  }
+  };
+}
+
+/**
+ * A stand-in of 1C's standard OData interface (protocol 3) over a base of Alfa-Auto 6, written from the platform's guide and
+ * from what integrators saw of live bases. Its address + `/odata/standard.odata` is what `ONEC_ODATA_URL` takes.
+ * Fault matching sees addresses decoded: `POST /odata/standard.odata/Document_ЗаказНаряд`.
+ */
+export function onecStandin(given: Partial<OnecOptions> = {}): OnecStandin {
+  const options: OnecOptions = { ...DEFAULT_OPTIONS };
+  mergeOptions(options, given);
+  const world = createWorld(options);
+  fillWorld(world);
+  const sessions = createSessions(options);
+  const respond = responder(world, sessions);
 
   async function handle(request: SandboxRequest): Promise<SandboxAnswer> {
     const wait = options.coldStartMs;

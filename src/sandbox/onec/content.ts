@@ -1,106 +1,20 @@
 import { EMPTY_REF } from './model.ts';
+import {
+  CLIENTS,
+  type ClientSpec,
+  OWN,
+  PREDEFINED,
+  PROPERTIES,
+  PROPERTY_SETS,
+  STATE_NAMES,
+  STATES,
+  TITLES,
+} from './reference.ts';
 import { noteNumber, seededEntity } from './rules.ts';
 import { ENTITY_TYPES } from './types.ts';
 import { guidOf, type World } from './world.ts';
 
 const CHART = 'ChartOfCharacteristicTypes_ДополнительныеРеквизитыИСведения';
-const SETS = 'Catalog_НаборыДополнительныхРеквизитовИСведений';
-const STATES = 'Catalog_ВидыСостоянийЗаказНарядов';
-
-type Item = [predefined: string, description: string, code: string, more?: Record<string, unknown>];
-
-/** Predefined items; their guids differ from base to base. */
-const PREDEFINED: Readonly<Record<string, readonly Item[]>> = {
-  Catalog_Организации: [['ОсновнаяОрганизация', 'Наша контора', '000000001', { Префикс: 'ТК' }]],
-  Catalog_ПодразделенияКомпании: [
-    ['ОсновноеПодразделение', 'Основное подразделение', '000000001'],
-    ['ВсяКомпанияЦеликом', 'Вся компания целиком', '000000002'],
-  ],
-  Catalog_СкладыКомпании: [['ОсновнойСкладКомпании', 'Основной склад компании', '000000001']],
-  Catalog_ТипыЦен: [['ОсновнойТипЦенПродажи', 'Основной тип цен продажи', '00002']],
-  Catalog_СтавкиНДС: [
-    ['БезНДС', 'Без НДС', '00001'],
-    ['ОсновнаяСтавкаНДС', '20%', '00002', { Ставка: 20 }],
-    ['ОсновнаяСтавкаНДС10', '10%', '00003', { Ставка: 10 }],
-  ],
-  Catalog_Цеха: [['ОсновнойЦех', 'Основной цех', '000000001']],
-  Catalog_ХозОперации: [
-    ['ЗаказНаряд', 'Заказ-наряд', '000000001'],
-    ['ЗаявкаНаРемонт', 'Заявка на ремонт', '000000002'],
-    ['СводныйРемонтныйЗаказ', 'Сводный ремонтный заказ', '000000003'],
-    ['ЗаказПокупателя', 'Заказ покупателя', '000000004'],
-  ],
-  Catalog_ПричиныОбращений: [['Прочее', 'Прочее', '000000001']],
-  Catalog_ТипыНоменклатуры: [
-    ['Штучный', 'Штучный', '000000001'],
-    ['Авторабота', 'Авторабота', '000000002'],
-    ['Услуга', 'Услуга', '000000003'],
-  ],
-  Catalog_ТипыАвторабот: [['ПоУмолчанию', 'По умолчанию', '000000001']],
-  Catalog_Нормочасы: [['Рубль', 'Рубль', '000000001']],
-  Catalog_ВидыКонтактнойИнформации: [
-    ['ТелефонКонтрагента', 'Телефон', '000000001', { Тип: 'Телефон' }],
-    ['EmailКонтрагента', 'E-mail', '000000002', { Тип: 'АдресЭлектроннойПочты' }],
-    ['ФактАдресКонтрагента', 'Фактический адрес', '000000003', { Тип: 'Адрес' }],
-    ['ЮрАдресКонтрагента', 'Юридический адрес', '000000004', { Тип: 'Адрес' }],
-    ['ФаксКонтрагента', 'Факс', '000000005', { Тип: 'Факс' }],
-    ['ВебСтраницаКонтрагента', 'Веб-страница', '000000006', { Тип: 'ВебСтраница' }],
-  ],
-  [SETS]: [
-    ['Документ_ЗаказНаряд', 'Заказ-наряд', ''],
-    ['Документ_ЗаказПокупателя', 'Заказ покупателя', ''],
-    ['Документ_ЗаявкаНаРемонт', 'Заявка на ремонт', ''],
-    ['Справочник_Номенклатура_Общие', 'Номенклатура (Общие)', ''],
-    ['Справочник_Контрагенты', 'Контрагенты', ''],
-    ['Справочник_Автоработы', 'Автоработы', ''],
-  ],
-};
-
-/** Predefined states in the order of their codes, with what people read. */
-const STATE_NAMES: readonly [predefined: string, description: string][] = [
-  ['Заявка', 'Заявка'],
-  ['НачатьРаботу', 'Начать работу'],
-  ['ВРаботе', 'В работе'],
-  ['Выполнен', 'Выполнен'],
-  ['Закрыт', 'Закрыт'],
-  ['ОпозданиеКлиента', 'Опоздание клиента'],
-  ['ОпозданиеНачалаРабот', 'Опоздание начала работ'],
-  ['ОпозданиеОкончанияРабот', 'Опоздание окончания работ'],
-  ['Новый', 'Новый'],
-  ['НеРазмещен', 'Не размещен'],
-  ['Размещен', 'Размещен'],
-  ['ГотовКОтгрузкеЧастично', 'Готов к отгрузке частично'],
-  ['ГотовКОтгрузке', 'Готов к отгрузке'],
-  ['ОжидаетПоставки', 'Ожидает поставки'],
-  ['ЧастичноПолучен', 'Частично получен'],
-];
-
-/** Items that people of this firm made. */
-const OWN: Readonly<Record<string, readonly [description: string, code: string, more?: Record<string, unknown>][]>> = {
-  [STATES]: [
-    ['Согласование', '0000000016'],
-    ['Стоянка', '0000000017'],
-    ['Отказ', '0000000018'],
-  ],
-  Catalog_ПодразделенияКомпании: [['Сервис на Лесной', '000000003']],
-  Catalog_ВидыРемонта: [
-    ['Гарантийный ремонт', '00000001'],
-    ['Внутренний ремонт', '00000002'],
-    ['Коммерческий ремонт', '00000003'],
-  ],
-  Catalog_Валюты: [['руб.', '643', { НаименованиеПолное: 'Российский рубль' }]],
-  Catalog_Пользователи: [
-    ['Обмен', ''],
-    ['Мастеров М. М.', ''],
-  ],
-  Catalog_Сотрудники: [['Слесарев С. С.', '000000001']],
-  Catalog_Взаимоотношения: [['Сотрудник', '000000001']],
-  Catalog_Модели: [['LADA Vesta', '000000001']],
-  Catalog_Производители: ['MANDO', 'SLON', 'Triall', 'LYNXauto', 'MILES'].map((name, index): [string, string] => [
-    name,
-    String(index + 1).padStart(9, '0'),
-  ]),
-};
 
 /** Puts one whole entity in; its counters know its number afterwards. */
 export function putEntity(world: World, set: string, values: Record<string, unknown>): string {
@@ -127,36 +41,6 @@ function valueType(type: 'Number' | 'String' | 'Date'): Record<string, unknown> 
   };
 }
 
-interface PropertySpec {
-  name: string;
-  title: string;
-  type: 'Number' | 'String' | 'Date';
-  /** Predefined name of the set it belongs to; absent: common to all. */
-  of?: string;
-  marked?: boolean;
-}
-
-const TITLES: Readonly<Record<string, string>> = {
-  Документ_ЗаказНаряд: 'Доп. свойства документа "Заказ-наряд"',
-  Документ_ЗаказПокупателя: 'Доп. свойства документа "Заказ покупателя"',
-};
-
-const DATES: readonly [name: string, title: string][] = [
-  ['ДатаВыгрузкиНаСайт', 'Дата выгрузки на сайт'],
-  ['ДатаОбновления', 'Дата обновления'],
-  ['ДатаЗаписи', 'Дата записи'],
-];
-
-const PROPERTIES: readonly PropertySpec[] = [
-  { name: 'amolead', title: 'amolead', type: 'Number' },
-  { name: 'amoclient', title: 'amoclient', type: 'String' },
-  { name: 'amocatalog', title: 'amocatalog', type: 'Number' },
-  ...Object.keys(TITLES).flatMap((of) =>
-    DATES.map(([name, title]): PropertySpec => ({ name, title, type: 'Date', of })),
-  ),
-  { name: 'amolead_старое', title: 'amolead', type: 'Number', marked: true },
-];
-
 function putProperties(world: World): void {
   for (const { name, title, type, of, marked } of PROPERTIES) {
     put(world, CHART, `${name} ${of ?? ''}`, {
@@ -165,7 +49,7 @@ function putProperties(world: World): void {
       Имя: of === 'Документ_ЗаказПокупателя' ? `${name}_ЗаказПокупателя` : name,
       ЭтоДополнительноеСведение: true,
       ВидСвойств: 'ДополнительныеСведения',
-      НаборСвойств_Key: of === undefined ? EMPTY_REF : world.ref(SETS, of),
+      НаборСвойств_Key: of === undefined ? EMPTY_REF : world.ref(PROPERTY_SETS, of),
       DeletionMark: marked === true,
       ValueType: valueType(type),
     });
@@ -253,10 +137,9 @@ function putGoods(world: World): void {
     });
   }
   const works = ['Замена масла', 'Замена рычага', 'Диагностика подвески', 'Развал-схождение', 'Мойка двигателя'];
-  const service = put(world, 'Catalog_Номенклатура', 'Автоработы', {
+  const service = world.ref('Catalog_Номенклатура', 'Авторабота');
+  Object.assign(world.get('Catalog_Номенклатура', service) ?? {}, {
     ...itemValues(world, unit),
-    Code: '00000000100',
-    Description: 'Автоработы',
     ВидНоменклатуры: 'Услуга',
     ТипНоменклатуры_Key: world.ref('Catalog_ТипыНоменклатуры', 'Авторабота'),
   });
@@ -266,7 +149,7 @@ function putGoods(world: World): void {
       Description: name,
       НаименованиеПолное: name,
       Номенклатура_Key: service,
-      ВидИспользования: 'Работа',
+      ВидИспользования: 'ПланированиеИПроизводство',
       СпособРасчетаСтоимостиРаботы: 'ФиксированнойСуммой',
       Тип_Key: world.ref('Catalog_ТипыАвторабот', 'ПоУмолчанию'),
     });
@@ -282,15 +165,6 @@ export function itemValues(world: World, unit: string): Record<string, unknown> 
     БазоваяЕдиницаИзмерения_Key: unit,
     ОсновнаяЕдиницаИзмерения_Key: unit,
   };
-}
-
-interface ClientSpec {
-  name: string;
-  form: string;
-  contacts: readonly (readonly ['phone' | 'email', string])[];
-  first?: string;
-  last?: string;
-  kind?: string;
 }
 
 /** Puts a counterparty in, with its contract. Returns its guid. */
@@ -318,37 +192,6 @@ export function putClient(world: World, code: string, { name, form, contacts, fi
   });
   return ref;
 }
-
-const CLIENTS: readonly (readonly [code: string, spec: ClientSpec])[] = [
-  [
-    'ЦБ0000001',
-    {
-      name: 'Примеров Пётр',
-      form: 'ЧастноеЛицо',
-      first: 'Пётр',
-      last: 'Примеров',
-      contacts: [
-        ['phone', '+7 (900) 000-00-01'],
-        ['email', 'Primer1@sandbox.example'],
-      ],
-    },
-  ],
-  ['ЦБ0000002', { name: 'ООО «Пример»', form: 'ЮридическоеЛицо', contacts: [['phone', '8 900 000 00 02']] }],
-  ['ЦБ0000003', { name: 'ИП Образцов', form: 'ИндивидуальныйПредприниматель', contacts: [['phone', '89000000003']] }],
-  ['ЦБ0000004', { name: 'Филиал «Пример»', form: 'ОбособленноеПодразделение', contacts: [] }],
-  ['ЦБ0000005', { name: 'Фонд «Пример»', form: 'ПрочаяФормаСобственности', contacts: [] }],
-  [
-    'ЦБ0000006',
-    {
-      name: 'Представителев Пал',
-      form: 'ЧастноеЛицо',
-      first: 'Пал',
-      last: 'Представителев',
-      kind: 'КонтактноеЛицо',
-      contacts: [['phone', '+79000000006']],
-    },
-  ],
-];
 
 /** Fills an empty base with the reference data of a small firm, six counterparties, goods, works and a car. All of it made up. */
 export function fillWorld(world: World): void {

@@ -76,109 +76,122 @@ function literalOf({ kind, text }: Token): FilterNode | undefined {
   return undefined;
 }
 
+/** A place among the tokens, which moves on as they are read. */
+interface Cursor {
+  peek(): Token;
+  next(): Token;
+  /** Whether a word or a sign stands next. */
+  isNext(word: string): boolean;
+  /** Steps over the word if it stands next. */
+  skip(word: string): boolean;
+  take(word: string): void;
+}
+
+function cursorOver(tokens: readonly Token[]): Cursor {
+  let at = 0;
+  const peek = (): Token => tokens[at] ?? { kind: 'end', text: '' };
+  const isNext = (word: string) => peek().text === word && (peek().kind === 'word' || peek().kind === 'sign');
+  const skip = (word: string) => {
+    const found = isNext(word);
+    if (found) at++;
+    return found;
+  };
+  return {
+    peek,
+    isNext,
+    skip,
+    next() {
+      const token = peek();
+      at++;
+      return token;
+    },
+    take(word) {
+      if (!skip(word)) throw badFilter(`ожидалось "${word}", найдено "${peek().text}"`);
+    },
+  };
+}
+
+function either(cursor: Cursor, depth: number): FilterNode {
+  if (depth > DEPTH_LIMIT) throw badFilter('слишком сложное выражение');
+  let left = both(cursor, depth);
+  while (cursor.skip('or')) left = { kind: 'or', left, right: both(cursor, depth) };
+  return left;
+}
+
+function both(cursor: Cursor, depth: number): FilterNode {
+  let left = negation(cursor, depth);
+  while (cursor.skip('and')) left = { kind: 'and', left, right: negation(cursor, depth) };
+  return left;
+}
+
+function negation(cursor: Cursor, depth: number): FilterNode {
+  if (depth > DEPTH_LIMIT) throw badFilter('слишком сложное выражение');
+  if (cursor.skip('not')) return { kind: 'not', of: negation(cursor, depth + 1) };
+  const left = operand(cursor, depth);
+  if (cursor.peek().kind !== 'word' || !OPERATORS.has(cursor.peek().text)) return left;
+  const operator = cursor.next().text as Operator;
+  return { kind: 'compare', operator, left, right: operand(cursor, depth) };
+}
+
+function operand(cursor: Cursor, depth: number): FilterNode {
+  if (cursor.skip('(')) {
+    const inner = either(cursor, depth + 1);
+    cursor.take(')');
+    return inner;
+  }
+  const token = cursor.next();
+  const literal = literalOf(token);
+  if (literal) return literal;
+  if (token.kind !== 'word') throw badFilter(token.text === '' ? 'неожиданный конец' : `лишнее "${token.text}"`);
+  return cursor.isNext('(') ? call(cursor, token.text, depth) : path(cursor, token.text, depth);
+}
+
+function call(cursor: Cursor, name: string, depth: number): FilterNode {
+  if (REFUSED_CALLS.has(name)) throw new OnecRefusal(400, 21, `Функция "${name}" не поддерживается`);
+  if (!KNOWN_CALLS.has(name)) throw badFilter(`функция "${name}" не найдена`);
+  cursor.take('(');
+  const args = [operand(cursor, depth + 1)];
+  while (cursor.skip(',')) args.push(operand(cursor, depth + 1));
+  cursor.take(')');
+  return { kind: 'call', name, args };
+}
+
+function path(cursor: Cursor, first: string, depth: number): FilterNode {
+  const parts = [first];
+  while (cursor.skip('/')) {
+    const token = cursor.next();
+    if (token.kind !== 'word') throw badFilter(`лишнее "${token.text}"`);
+    if (cursor.isNext('(') && (token.text === 'any' || token.text === 'all')) {
+      return lambda(cursor, token.text, parts, depth);
+    }
+    parts.push(token.text);
+  }
+  return { kind: 'path', parts };
+}
+
+function lambda(cursor: Cursor, name: 'any' | 'all', parts: readonly string[], depth: number): FilterNode {
+  const [table = ''] = parts;
+  if (parts.length !== 1) throw badFilter('лямбда-выражение допустимо только для табличной части');
+  cursor.take('(');
+  if (cursor.skip(')')) {
+    if (name === 'all') throw badFilter('all без условия');
+    return { kind: 'lambda', name, table, alias: '', body: undefined };
+  }
+  const alias = cursor.next();
+  if (alias.kind !== 'word') throw badFilter(`лишнее "${alias.text}"`);
+  cursor.take(':');
+  const body = either(cursor, depth + 1);
+  cursor.take(')');
+  return { kind: 'lambda', name, table, alias: alias.text, body };
+}
+
 /**
  * Reads a filter of OData v3 as far as the stand-in goes: comparisons, `and` `or` `not`, brackets, `startswith` `endswith`
  * `substringof` `cast` `isof`, `Table/any(…)` and `all`. Throws an `OnecRefusal`: 400/14, and 400/21 for functions that 1C lacks.
  */
 export function parseFilter(text: string): FilterNode {
-  const tokens = tokensOf(text);
-  let at = 0;
-  let depth = 0;
-  const peek = (): Token => tokens[at] ?? { kind: 'end', text: '' };
-  const next = (): Token => {
-    const token = peek();
-    at++;
-    return token;
-  };
-  const isNext = (word: string) => peek().text === word && (peek().kind === 'word' || peek().kind === 'sign');
-  const take = (word: string) => {
-    if (!isNext(word)) throw badFilter(`ожидалось "${word}", найдено "${peek().text}"`);
-    at++;
-  };
-
-  function either(): FilterNode {
-    if (++depth > DEPTH_LIMIT) throw badFilter('слишком сложное выражение');
-    let left = both();
-    while (isNext('or')) {
-      at++;
-      left = { kind: 'or', left, right: both() };
-    }
-    depth--;
-    return left;
-  }
-  function both(): FilterNode {
-    let left = negation();
-    while (isNext('and')) {
-      at++;
-      left = { kind: 'and', left, right: negation() };
-    }
-    return left;
-  }
-  function negation(): FilterNode {
-    if (!isNext('not')) return comparison();
-    at++;
-    return { kind: 'not', of: negation() };
-  }
-  function comparison(): FilterNode {
-    const left = operand();
-    if (peek().kind !== 'word' || !OPERATORS.has(peek().text)) return left;
-    const operator = next().text as Operator;
-    return { kind: 'compare', operator, left, right: operand() };
-  }
-  function operand(): FilterNode {
-    if (isNext('(')) {
-      at++;
-      const inner = either();
-      take(')');
-      return inner;
-    }
-    const token = next();
-    const literal = literalOf(token);
-    if (literal) return literal;
-    if (token.kind !== 'word') throw badFilter(token.text === '' ? 'неожиданный конец' : `лишнее "${token.text}"`);
-    return isNext('(') ? call(token.text) : path(token.text);
-  }
-  function call(name: string): FilterNode {
-    if (REFUSED_CALLS.has(name)) throw new OnecRefusal(400, 21, `Функция "${name}" не поддерживается`);
-    if (!KNOWN_CALLS.has(name)) throw badFilter(`функция "${name}" не найдена`);
-    take('(');
-    const args = [operand()];
-    while (isNext(',')) {
-      at++;
-      args.push(operand());
-    }
-    take(')');
-    return { kind: 'call', name, args };
-  }
-  function path(first: string): FilterNode {
-    const parts = [first];
-    while (isNext('/')) {
-      at++;
-      const token = next();
-      if (token.kind !== 'word') throw badFilter(`лишнее "${token.text}"`);
-      if (isNext('(') && (token.text === 'any' || token.text === 'all')) return lambda(token.text, parts);
-      parts.push(token.text);
-    }
-    return { kind: 'path', parts };
-  }
-  function lambda(name: 'any' | 'all', parts: string[]): FilterNode {
-    const [table = ''] = parts;
-    if (parts.length !== 1) throw badFilter('лямбда-выражение допустимо только для табличной части');
-    take('(');
-    if (isNext(')')) {
-      at++;
-      if (name === 'all') throw badFilter('all без условия');
-      return { kind: 'lambda', name, table, alias: '', body: undefined };
-    }
-    const alias = next();
-    if (alias.kind !== 'word') throw badFilter(`лишнее "${alias.text}"`);
-    take(':');
-    const body = either();
-    take(')');
-    return { kind: 'lambda', name, table, alias: alias.text, body };
-  }
-
-  const tree = either();
-  if (peek().kind !== 'end') throw badFilter(`лишнее "${peek().text}"`);
+  const cursor = cursorOver(tokensOf(text));
+  const tree = either(cursor, 0);
+  if (cursor.peek().kind !== 'end') throw badFilter(`лишнее "${cursor.peek().text}"`);
   return tree;
 }

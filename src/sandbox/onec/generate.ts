@@ -85,7 +85,7 @@ export function headerValues(world: World, operation: string): Record<string, un
     Организация_Key: world.ref('Catalog_Организации', 'ОсновнаяОрганизация'),
     ПодразделениеКомпании_Key: world.ref('Catalog_ПодразделенияКомпании', 'ОсновноеПодразделение'),
     Автор_Key: world.ref('Catalog_Пользователи', 'Мастеров М. М.'),
-    Менеджер_Key: world.ref('Catalog_Пользователи', 'Мастеров М. М.'),
+    Менеджер_Key: world.ref('Catalog_Сотрудники', 'Слесарев С. С.'),
     ВалютаДокумента_Key: world.ref('Catalog_Валюты', 'руб.'),
     КурсДокумента: 1,
     ХозОперация_Key: world.ref('Catalog_ХозОперации', operation),

@@ -6,7 +6,7 @@ const PREDEFINED = 'Predefined:b PredefinedDataName:s';
 /** Attributes that all four documents have (seen in Alfa-Auto 6.1). */
 const DOCUMENT_COMMON = `${OBJECT} Number:f11 Date:t Posted:b
   Организация>Catalog_Организации ПодразделениеКомпании>Catalog_ПодразделенияКомпании Автор>Catalog_Пользователи
-  ВалютаДокумента>Catalog_Валюты КурсДокумента:d КурсВалютыУпр:d Менеджер>Catalog_Пользователи Комментарий:s500
+  ВалютаДокумента>Catalog_Валюты КурсДокумента:d КурсВалютыУпр:d Менеджер>Catalog_Сотрудники Комментарий:s500
   ХозОперация>Catalog_ХозОперации ДатаСоздания:t ДатаОперации:t Проект>Catalog_Проекты`;
 
 const ADDITIONAL = 'Свойство>ChartOfCharacteristicTypes_ДополнительныеРеквизитыИСведения Значение* ТекстоваяСтрока:s';
