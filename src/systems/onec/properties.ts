@@ -93,8 +93,10 @@ interface Choice {
  */
 async function chosen(context: ReaderContext, name: OnecPropertyName, rows: readonly OnecEntity[]): Promise<Choice> {
   if (rows.length < 2) return { row: rows[0], own: {}, doubled: [] };
-  const refs = rows.flatMap((row) => refOf(row, 'НаборСвойств_Key') ?? []);
-  const sets = await unlessRefused(context.odata.byRefs(SETS_CATALOG, [...new Set(refs)]));
+  const refs = rows.flatMap((row) => refOf(row, 'НаборСвойств_Key') ?? []).sort();
+  const sets = await context.once(`sets of properties:${refs.join()}`, () =>
+    unlessRefused(context.odata.byRefs(SETS_CATALOG, [...new Set(refs)])),
+  );
   const calledOf = (row: OnecEntity) =>
     textOf(sets?.get(refOf(row, 'НаборСвойств_Key') ?? '') ?? {}, 'PredefinedDataName');
   const own: Record<string, string> = {};
