@@ -712,7 +712,7 @@ describe('content', () => {
       workOrders: 30,
       customerOrders: 20,
       clients: 8,
-      goods: 5,
+      items: 5,
       from: '2026-09-01T00:00:00',
       to: '2026-09-08T00:00:00',
     };

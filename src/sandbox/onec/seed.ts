@@ -19,7 +19,8 @@ export interface OnecSeed {
   /** `set` beside the properties. */
   documents?: (Values & { set: string })[];
   counterparties?: Values[];
-  items?: Values[];
+  /** A number: so many are made by rule. */
+  items?: Values[] | number;
   works?: Values[];
   /** Entities of any set, registers among them. */
   entities?: Record<string, Values[]>;
@@ -32,7 +33,6 @@ export interface OnecSeed {
   workOrders?: number;
   customerOrders?: number;
   clients?: number;
-  goods?: number;
   from?: string;
   to?: string;
 }
@@ -48,7 +48,7 @@ const KNOWN = new Set([
   'remove',
   'generate',
 ]);
-const COUNTS = new Set(['workOrders', 'customerOrders', 'clients', 'goods', 'from', 'to']);
+const COUNTS = new Set(['workOrders', 'customerOrders', 'clients', 'from', 'to']);
 
 /** Throws where 1C itself would refuse the person. */
 export function editAsPerson(world: World, { set, ref, changes }: OnecEdit): Entity {
@@ -73,7 +73,7 @@ export function seedWorld(world: World, content: OnecSeed): void {
   if (unknown.length > 0) throw new Error(`1C stand-in: unknown seed ${unknown.join(', ')}`);
   for (const [set, all] of Object.entries(content.entities ?? {})) putAll(world, set, all);
   putAll(world, 'Catalog_Контрагенты', content.counterparties);
-  putAll(world, 'Catalog_Номенклатура', content.items);
+  if (typeof content.items !== 'number') putAll(world, 'Catalog_Номенклатура', content.items);
   putAll(world, 'Catalog_Автоработы', content.works);
   for (const { set, ...values } of content.documents ?? []) putEntity(world, set, values);
   for (const { set, ref, property, value } of content.marks ?? []) {
@@ -81,7 +81,8 @@ export function seedWorld(world: World, content: OnecSeed): void {
     if (found === undefined) throw new Error(`1C stand-in: no property ${property} of ${set}`);
     putInformation(world, set, ref, found, value);
   }
-  const counts = Object.fromEntries(Object.entries(content).filter(([key]) => COUNTS.has(key)));
+  const counts: GenerateSpec = Object.fromEntries(Object.entries(content).filter(([key]) => COUNTS.has(key)));
+  if (typeof content.items === 'number') counts.items = content.items;
   if (content.generate || Object.keys(counts).length > 0) generate(world, { ...counts, ...content.generate });
   if (content.edit) editAsPerson(world, content.edit);
   if (content.remove) world.remove(content.remove.set, content.remove.ref);
