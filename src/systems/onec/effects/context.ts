@@ -10,7 +10,11 @@ export interface OnecWriter {
   reader: OnecReader;
   mapping: OnecMapping;
   memory: OnecEffectMemory;
+  /** IANA zone of the 1C server. */
+  zone: string;
   living: Living;
+  /** References of what this run has made: nothing can hang there yet, and nobody else has touched it. */
+  made: Set<string>;
   timing: Timing;
 }
 

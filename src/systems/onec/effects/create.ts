@@ -75,6 +75,7 @@ export function createHandler(writer: OnecWriter, kind: string): EffectHandler {
     const ref = refOf(made.answer, 'Ref_Key');
     // An answer that names no object leaves the deliverer in doubt, who then looks for it.
     if (ref === undefined) return new Map();
+    if (made.sent) writer.made.add(ref);
     const reports = made.sent ? await readBack(writer, { set, ref, sent: body, answer: made.answer }) : [];
     return new Map([[delivery.row.id, { state: 'done', ...standing(delivery, ref, reports) }]]);
   }

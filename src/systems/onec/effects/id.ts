@@ -5,7 +5,7 @@ import { propertyOf, writeInformation } from './records.ts';
 
 /** Ids of amoCRM in the additional information of 1C's objects. */
 export function idHandler(writer: OnecWriter): EffectHandler {
-  const { reader, timing } = writer;
+  const { reader, made, timing } = writer;
 
   /** Nothing is asked where the planner has read the right id already. */
   async function known(deliveries: readonly Delivery[]): Promise<Map<number, Found>> {
@@ -13,7 +13,9 @@ export function idHandler(writer: OnecWriter): EffectHandler {
     for (const delivery of deliveries) {
       if (payloadOf(delivery).current === idToKeep(delivery)) settled.set(delivery.row.id, foundAt(delivery));
     }
-    const rest = deliveries.filter(({ row }) => !settled.has(row.id));
+    const rest = deliveries.filter(
+      (one) => !settled.has(one.row.id) && !(one.row.sentAt === null && made.has(objectOf(one))),
+    );
     for (const [set, group] of groupBy(rest, (delivery) => payloadOf(delivery).set)) {
       const marks = await reader.marks(set, [...new Set(group.map(objectOf))]);
       for (const delivery of group) {

@@ -18,6 +18,8 @@ export interface OnecEffectOptions {
   reader: OnecReader;
   mapping: OnecMapping;
   memory: OnecEffectMemory;
+  /** IANA zone of the 1C server. */
+  zone: string;
   /** Quiet time before an object in doubt is looked up; default five minutes. */
   quietMs?: number;
   /** The longest that a request to 1C may run; default the runner's own. */
@@ -33,11 +35,21 @@ export function onecEffects({
   reader,
   mapping,
   memory,
+  zone,
   quietMs,
   requestMs,
 }: OnecEffectOptions): EffectHandler[] {
   const timing = { quietMs: quietMs ?? QUIET_MS, ...(requestMs === undefined ? {} : { requestMs }) };
-  const writer = { odata, reader, mapping, memory, living: livingObjects(odata), timing };
+  const writer = {
+    odata,
+    reader,
+    mapping,
+    memory,
+    zone,
+    living: livingObjects(odata),
+    made: new Set<string>(),
+    timing,
+  };
   return [
     createHandler(writer, KINDS.client),
     createHandler(writer, KINDS.contract),

@@ -1,6 +1,7 @@
 import type { Link } from '../../../domain/effect.ts';
 import type { Delivery, EffectHandler, Found, Look, Outcome } from '../../../domain/handler.ts';
 import type { OnecLocal } from '../../../domain/onec.ts';
+import { fromLocal, fromLocal } from '../time.ts';
 import { groupBy, idOf, type OnecWriter, only } from './context.ts';
 import { KINDS, type MarkPayload } from './payloads.ts';
 import { propertyOf, writeInformation } from './records.ts';
@@ -26,7 +27,7 @@ export function markHandler(writer: OnecWriter): EffectHandler {
       }
       // A base without the date of updates is exchanged with all the same: nothing is decided by it.
     }
-    return new Map([[delivery.row.id, { state: 'done', ...markedAt(delivery, at) }]]);
+    return new Map([[delivery.row.id, { state: 'done', ...markedAt(delivery, at, writer.zone) }]]);
   }
 
   /** Both dates are written one after the other, so that either one that is old tells of an unfinished write. */
@@ -42,7 +43,10 @@ export function markHandler(writer: OnecWriter): EffectHandler {
         );
         const oldest = [...dates].sort()[0] ?? '';
         const written = oldest >= payload.notBefore;
-        looks.set(delivery.row.id, written ? { state: 'found', ...markedAt(delivery, oldest) } : { state: 'absent' });
+        looks.set(
+          delivery.row.id,
+          written ? { state: 'found', ...markedAt(delivery, oldest, writer.zone) } : { state: 'absent' },
+        );
       }
     }
     return looks;
@@ -71,7 +75,9 @@ function objectOf(delivery: Delivery): string {
   return object ?? idOf(delivery, objectKey);
 }
 
-function markedAt(delivery: Delivery, at: OnecLocal): Found {
+function markedAt(delivery: Delivery, local: OnecLocal, zone: string): Found {
+  // Operators ask for it in UTC, as for every time.
+  const at = fromLocal(local, zone).toISOString();
   const remoteId = objectOf(delivery);
   const { exportedAt } = payloadOf(delivery);
   const applied = exportedAt === true ? { exportedAt: at } : { updatedAt: at };

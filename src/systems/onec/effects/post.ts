@@ -5,8 +5,8 @@ import { groupBy, idOf, type OnecWriter, only } from './context.ts';
 import type { PostPayload } from './payloads.ts';
 
 /** Posts a document that another effect has made. Posting what is posted is no error; its address is never read, since a GET posts too. */
-export function postHandler({ odata, mapping, timing }: OnecWriter, kind: string): EffectHandler {
-  async function known(deliveries: readonly Delivery[]): Promise<Map<number, Found>> {
+export function postHandler({ odata, mapping, made, timing }: OnecWriter, kind: string): EffectHandler {
+  async function postedOnes(deliveries: readonly Delivery[]): Promise<Map<number, Found>> {
     const settled = new Map<number, Found>();
     for (const [set, group] of groupBy(deliveries, (delivery) => payloadOf(delivery).set)) {
       const posted = Object.values(mapping.documents).find((one) => one?.set === set)?.posted ?? 'Posted';
@@ -26,7 +26,7 @@ export function postHandler({ odata, mapping, timing }: OnecWriter, kind: string
   }
 
   async function look(deliveries: readonly Delivery[]): Promise<Map<number, Look>> {
-    const posted = await known(deliveries);
+    const posted = await postedOnes(deliveries);
     return new Map(
       deliveries.map(({ row }): [number, Look] => {
         const found = posted.get(row.id);
@@ -39,7 +39,7 @@ export function postHandler({ odata, mapping, timing }: OnecWriter, kind: string
     kind,
     batch: 1,
     ...timing,
-    known,
+    known: (deliveries) => postedOnes(deliveries.filter((delivery) => !made.has(refOf(delivery)))),
     send,
     look,
     describe: (payload) => ({ set: (payload as PostPayload).set, post: true }),

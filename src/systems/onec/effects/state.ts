@@ -18,14 +18,17 @@ interface Current {
 
 /** A document's state is only ever moved from where both sides have agreed it to be: whoever works in 1C has the last word. */
 export function stateHandler(writer: OnecWriter): EffectHandler {
-  const { odata, reader, mapping, timing } = writer;
+  const { odata, reader, mapping, made, timing } = writer;
   /** Row id → the document as it was read right before the change. */
   const currents = new Map<number, Current>();
   const repeated = new Set<number>();
+  /** Made by this run a moment ago: nobody can have moved it, and it need not be read. */
+  const isFresh = (delivery: Delivery) => delivery.row.sentAt === null && made.has(refOfDocument(delivery));
 
   async function known(deliveries: readonly Delivery[]): Promise<Map<number, Found>> {
     const settled = new Map<number, Found>();
-    for (const [type, group] of groupBy(deliveries, (delivery) => payloadOf(delivery).type)) {
+    const read = deliveries.filter((delivery) => !isFresh(delivery));
+    for (const [type, group] of groupBy(read, (delivery) => payloadOf(delivery).type)) {
       const states = await reader.states(type, [...new Set(group.map(refOfDocument))]);
       for (const delivery of group) {
         const document = states.get(refOfDocument(delivery));
