@@ -145,14 +145,11 @@ async function loadLines(deals: readonly Deal[], options: LoadOptions): Promise<
   const elements = await client.elementsByIds(catalogId, ids);
   const lines = new Map<number, DealLine[]>();
   for (const [dealId, ofDeal] of links) {
-    const made = ofDeal.map((link) => {
+    const made = ofDeal.flatMap((link) => {
       const element = elements.get(link.elementId);
-      return element && lineFrom(link, element, mapping);
+      return element === undefined || link.quantity <= 0 ? [] : [lineFrom(link, element, mapping)];
     });
-    lines.set(
-      dealId,
-      made.filter((line) => line !== undefined && line.quantity > 0).filter((line) => line !== undefined),
-    );
+    lines.set(dealId, made);
   }
   return withThings(lines, options);
 }
