@@ -712,7 +712,7 @@ describe('content', () => {
       workOrders: 30,
       customerOrders: 20,
       clients: 8,
-      items: 5,
+      goods: 5,
       from: '2026-09-01T00:00:00',
       to: '2026-09-08T00:00:00',
     };
@@ -766,6 +766,7 @@ describe('content', () => {
     expect(onec.ref('Catalog_Контрагенты', 'Пробный')).toMatch(/^[0-9a-f-]{36}$/);
     expect(() => onec.seed({ documents: [{ set: WORK_ORDER, Нет: 1 }] })).toThrow('has no Нет');
     expect(() => onec.seed({ нет: 1 } as object)).toThrow('unknown seed');
+    expect(() => onec.seed({ generate: { items: 1 } as object })).toThrow('unknown in generate');
     expect(() => onec.configure({ нет: 1 })).toThrow('no option');
     expect(() => onec.configure({ ifMatch: 'да' })).toThrow('cannot be');
   });

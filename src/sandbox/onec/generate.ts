@@ -9,7 +9,7 @@ export interface GenerateSpec {
   /** Counterparties to make beside those that are there; documents take turns among all of them. */
   clients?: number;
   /** Items to make beside those that are there. */
-  items?: number;
+  goods?: number;
   /** `2026-09-01T00:00:00`; default: the start of today. */
   from?: string;
   /** Default: now. */
@@ -220,10 +220,10 @@ function spread(from: string, to: string, count: number): (index: number) => str
 
 export function generate(world: World, spec: GenerateSpec): void {
   const now = world.localNow();
-  const { workOrders = 0, customerOrders = 0, clients = 0, items = 0 } = spec;
+  const { workOrders = 0, customerOrders = 0, clients = 0, goods = 0 } = spec;
   const { from = `${now.slice(0, 10)}T00:00:00`, to = now } = spec;
   makeClients(world, clients);
-  makeGoods(world, items);
+  makeGoods(world, goods);
   const pools = poolsOf(world);
   const total = workOrders + customerOrders;
   if (total === 0) return;

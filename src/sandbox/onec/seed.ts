@@ -33,6 +33,7 @@ export interface OnecSeed {
   workOrders?: number;
   customerOrders?: number;
   clients?: number;
+  goods?: number;
   from?: string;
   to?: string;
 }
@@ -48,7 +49,7 @@ const KNOWN = new Set([
   'remove',
   'generate',
 ]);
-const COUNTS = new Set(['workOrders', 'customerOrders', 'clients', 'from', 'to']);
+const COUNTS = new Set(['workOrders', 'customerOrders', 'clients', 'goods', 'from', 'to']);
 
 /** Throws where 1C itself would refuse the person. */
 export function editAsPerson(world: World, { set, ref, changes }: OnecEdit): Entity {
@@ -82,7 +83,9 @@ export function seedWorld(world: World, content: OnecSeed): void {
     putInformation(world, set, ref, found, value);
   }
   const counts: GenerateSpec = Object.fromEntries(Object.entries(content).filter(([key]) => COUNTS.has(key)));
-  if (typeof content.items === 'number') counts.items = content.items;
+  if (typeof content.items === 'number') counts.goods = content.items;
+  const odd = Object.keys(content.generate ?? {}).filter((key) => !COUNTS.has(key));
+  if (odd.length > 0) throw new Error(`1C stand-in: unknown in generate: ${odd.join(', ')}`);
   if (content.generate || Object.keys(counts).length > 0) generate(world, { ...counts, ...content.generate });
   if (content.edit) editAsPerson(world, content.edit);
   if (content.remove) world.remove(content.remove.set, content.remove.ref);
