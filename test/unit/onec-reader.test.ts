@@ -91,7 +91,8 @@ async function base(options: Partial<OnecOptions> = {}) {
     () => running.close(),
   );
   const system = onecSystem(`${running.url}${ONEC_SANDBOX_PATH}`, ONEC_SANDBOX_USER, new Secret(ONEC_SANDBOX_PASSWORD));
-  const http = core.for(system);
+  // The usual pace would make five hundred documents last for seconds.
+  const http = core.for({ ...system, limit: { requests: 10_000, perMs: 1000 } });
   return {
     standin,
     running,
@@ -276,13 +277,14 @@ describe('documents', () => {
       documents: [order(standin, guid(1))],
       marks: [
         { set: WORK_ORDER, ref: guid(1), property: 'amolead', value: 19101507 },
+        { set: WORK_ORDER, ref: guid(1), property: 'amoclient', value: '5' },
         { set: WORK_ORDER, ref: guid(1), property: 'ДатаВыгрузкиНаСайт', value: '2026-06-10T10:05:00' },
         { set: WORK_ORDER, ref: guid(1), property: 'ДатаЗаписи', value: '2026-06-10T10:01:00' },
         { set: CLIENTS, ref: client, property: 'amoclient', value: '21 213 829' },
         { set: ITEMS, ref: item, property: 'amocatalog', value: 433759 },
       ],
     });
-    const reader = await run();
+    const reader = await run(memory({ [WORK_ORDER]: guid(1) }).cache);
     const heads = await all(reader.heads(TODAY));
     const [document] = whole(await reader.documents(heads));
     expect(document).toMatchObject({

@@ -58,7 +58,8 @@ export function markReader(context: ReaderContext, properties: () => Promise<One
       for (const name of names) records.push(...(await whole(name)));
       await rememberControl(context, set, records);
     }
-    return marksFrom(records, set, new Set(refs), found);
+    const own = new Map([...found].filter(([name]) => names.includes(name)));
+    return marksFrom(records, set, new Set(refs), own);
   }
 
   return {
@@ -83,12 +84,19 @@ export function markReader(context: ReaderContext, properties: () => Promise<One
 
 export type MarkReader = ReturnType<typeof markReader>;
 
-function namesFor({ mapping: { catalogs } }: ReaderContext, set: string): OnecPropertyName[] {
+function namesFor({ mapping: { catalogs, changes } }: ReaderContext, set: string): OnecPropertyName[] {
   if (set === catalogs.counterparty.set) return ['client'];
   if (set === catalogs.item.set || set === catalogs.work.set) return ['item'];
-  return ['lead', 'exportedAt', 'updatedAt', 'writtenAt'];
+  // Where the strategy leaves the extension's date out, nothing is decided by it.
+  return [
+    'lead',
+    'exportedAt',
+    'updatedAt',
+    ...(changes.strategy.includes('property') ? (['writtenAt'] as const) : []),
+  ];
 }
 
+/** `found`: the properties that objects of this set have; an id under another one is none of its own. */
 function marksFrom(
   records: readonly MarkRecord[],
   set: string,
