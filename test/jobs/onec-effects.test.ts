@@ -279,11 +279,14 @@ describe('what 1C does not keep', () => {
     ]);
   });
 
-  test('only the first objects of a set are read back', async () => {
+  test('only the first objects of a set are read back, and again after 1C was reconfigured', async () => {
     const it = await scene();
-    const phones = ['+79285550101', '+79285550102', '+79285550103', '+79285550104'];
-    const { requests } = await it.deliver(phones.map((phone, at) => clientEffect(501 + at, {}, phone)));
-    expect(requests.filter((one) => one.startsWith(`GET ${CLIENTS}(`))).toHaveLength(3);
+    const made = (from: number) => [0, 1, 2, 3].map((at) => clientEffect(from + at, {}, `+7928555${from + at}0`));
+    const readBack = (requests: readonly string[]) => requests.filter((one) => one.startsWith(`GET ${CLIENTS}(`));
+    expect(readBack((await it.deliver(made(501))).requests)).toHaveLength(3);
+    expect(readBack((await it.deliver(made(601))).requests)).toHaveLength(0);
+    await it.parts().reader.checkNames();
+    expect(readBack((await it.deliver(made(701))).requests)).toHaveLength(3);
   });
 
   test('rows, types and blanks are compared as 1C spells them', () => {

@@ -7,6 +7,9 @@ export interface NamesCheck {
   missing: readonly string[];
 }
 
+/** The hash of 1C's metadata when it was last read: another one means another configuration. */
+export const METADATA_FACT = 'onec_metadata_hash';
+
 /**
  * Every name of the mapping against $metadata, which weighs megabytes: read once a week, and again when it is asked for fresh or
  * something essential was missing. Entries are `path: what is not there`. Names of the chain's own documents are never essential, since
@@ -14,7 +17,11 @@ export interface NamesCheck {
  */
 export async function checkNames(context: ReaderContext, fresh: boolean): Promise<NamesCheck> {
   const key = `onec:names:${context.hash}`;
-  const load = async () => namesAgainst(context.mapping, await context.odata.metadata());
+  const load = async () => {
+    const metadata = await context.odata.metadata();
+    await context.cache.setFact(METADATA_FACT, metadata.hash);
+    return namesAgainst(context.mapping, metadata);
+  };
   const known = await context.cache.cached(key, fresh ? 0 : 7 * DAY_MS, load);
   return known.essential.length === 0 || fresh ? known : context.cache.cached(key, 0, load);
 }

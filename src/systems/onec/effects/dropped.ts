@@ -2,11 +2,10 @@ import { RemoteError } from '../../../base/remote-error.ts';
 import type { OnecMapping } from '../../../config/mapping-onec-types.ts';
 import type { Report } from '../../../domain/handler.ts';
 import type { OnecEntity } from '../api.ts';
+import { METADATA_FACT } from '../names.ts';
 import { type Difference, differences } from './body.ts';
 import type { OnecWriter } from './context.ts';
 
-/** The hash of 1C's metadata when it was last read, kept by whoever reads it; another one means another configuration. */
-export const METADATA_FACT = 'onec_metadata_hash';
 /** So many objects of each set are read back after the first writes, and again after a change of the configuration. */
 const READ_BACK = 3;
 

@@ -1,7 +1,7 @@
 import type { Link } from '../../../domain/effect.ts';
 import type { Delivery, EffectHandler, Found, Look, Outcome } from '../../../domain/handler.ts';
 import type { OnecLocal } from '../../../domain/onec.ts';
-import { fromLocal, fromLocal } from '../time.ts';
+import { fromLocal } from '../time.ts';
 import { groupBy, idOf, type OnecWriter, only } from './context.ts';
 import { KINDS, type MarkPayload } from './payloads.ts';
 import { propertyOf, writeInformation } from './records.ts';
