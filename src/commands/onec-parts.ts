@@ -75,7 +75,7 @@ export function onecParts({ settings, mapping, database, core, clock, log, dryRu
       if (by !== undefined) used = { reader: open(by), mapping: by };
       return used.reader;
     },
-    effects: () => onecEffects({ odata, ...used, memory, quietMs, requestMs: firstRequestTimeoutMs }),
+    effects: () => onecEffects({ odata, ...used, memory, zone, quietMs, requestMs: firstRequestTimeoutMs }),
     close: () => odata.close(),
   };
 }

@@ -4,6 +4,7 @@ import type { Adopted } from '../runner/sink.ts';
 import { type DealState, type Goods, KINDS, keys } from '../systems/amocrm/effects/payloads.ts';
 import type { Deal } from '../systems/amocrm/schema.ts';
 import { KINDS as ONEC_KINDS, keys as onecKeys } from '../systems/onec/effects/payloads.ts';
+import { fromLocal } from '../systems/onec/time.ts';
 import { fieldText } from './kaspi-codes.ts';
 import { agreedState, type DocumentOptions, fieldTexts, recordOf, sourceOf } from './onec-export-deal.ts';
 import { elementsNamed, quantitiesOf } from './onec-export-goods.ts';
@@ -76,7 +77,7 @@ function boundAlready(
 ): Adopted {
   const applied = link.applied as DealState | null;
   const goods = isExchanged(document) ? (quantitiesOf(document, options) ?? {}) : {};
-  const missing = [...goodsThing(document, link.remoteId, goods, options), markThing(document)];
+  const missing = [...goodsThing(document, link.remoteId, goods, options), markThing(document, options)];
   return {
     record: recordOf(document),
     dealKey: link.key,
@@ -107,7 +108,7 @@ function namedByOnec(
     others: [
       ...goodsThing(document, String(deal.id), goods, options),
       ...goodThings(deal, elements, bound, options),
-      markThing(document),
+      markThing(document, options),
       ...(document.marks.amoId === deal.id ? [{ key: idKey, kind: ONEC_KINDS.id, remoteId: String(deal.id) }] : []),
     ],
   };
@@ -173,9 +174,9 @@ function goodThings(
     .filter(({ key }) => !bound.has(key));
 }
 
-function markThing(document: OnecDocument) {
+function markThing(document: OnecDocument, { zone }: DocumentOptions) {
   const { exportedAt } = document.marks;
-  const applied = exportedAt === undefined ? {} : { exportedAt };
+  const applied = exportedAt === undefined ? {} : { exportedAt: fromLocal(exportedAt, zone).toISOString() };
   return { key: onecKeys.mark(document.ref), kind: ONEC_KINDS.mark, remoteId: document.ref, applied };
 }
 

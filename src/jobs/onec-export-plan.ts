@@ -146,6 +146,8 @@ function dealChange(
   const before = [
     ...(applied === undefined ? [] : [applied]),
     ...(underWay === undefined ? [] : [(underWay.payload as DealUpdatePayload).to]),
+    // It may have taken effect before it broke off, so that going back to what was there before is a change.
+    ...(underWay === undefined && link.interrupted ? [planned] : []),
   ];
   const isImported = importedState !== undefined && foldName(importedState) === foldName(document.state?.name ?? '');
   // A stage that came from the deal itself is nothing new to it: it may have gone on since.

@@ -64,7 +64,7 @@ export async function usableOnec(
   const left = [...unpublished, ...names.missing];
   const dispensable = ofProperties.filter((fault) => !lacking.includes(fault));
   if (left.length + dispensable.length > 0) {
-    log.warn({ names: [...left, ...dispensable] }, '1C lacks names of the mapping; they are neither read nor written');
+    log.info({ names: [...left, ...dispensable] }, '1C lacks names of the mapping; they are neither read nor written');
   }
   if (left.length === 0) return { reader: first, mapping };
   const fitting = withoutMissing(mapping, left);
