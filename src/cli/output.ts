@@ -6,7 +6,12 @@ export interface OutputOptions {
   /** Whether stdout is a terminal. */
   terminal: boolean;
   json: boolean;
+  /** Columns of the terminal, asked for when a table is fitted to it; undefined or 0 where it does not tell. */
+  columns?: () => number | undefined;
 }
+
+/** What terminals have where nobody has made them wider. */
+const NARROW = 80;
 
 /** No frames: what is shown fits a narrow SSH window and can be copied. */
 const PLAIN = {
@@ -20,10 +25,13 @@ const PLAIN = {
 };
 
 /** stdout for results; one JSON document with `--json`, indented where a person reads it. */
-export function createOutput({ writer, terminal, json }: OutputOptions): Output {
+export function createOutput({ writer, terminal, json, columns }: OutputOptions): Output {
   return {
     isTerminal: terminal && !json,
     json,
+    get width() {
+      return columns?.() || NARROW;
+    },
     result: async (value, render) => {
       if (terminal && !json && render !== undefined) {
         writer.write(withNewline(await render()));

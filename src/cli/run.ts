@@ -67,7 +67,10 @@ async function perform(session: Session, entries: readonly CommandEntry[]): Prom
     log: command.quiet ? silentLogger : await session.log(),
     clock: systemClock,
     signal: stopping.signal,
-    out: createOutput({ writer: session.stdout, terminal: isatty(1), json: globals.json }),
+    out: createOutput({
+      ...{ writer: session.stdout, terminal: isatty(1), json: globals.json },
+      columns: () => process.stdout.columns,
+    }),
     self: { node: process.execPath, script: resolve(process.argv[1] ?? 'sdelka') },
     entries,
   };

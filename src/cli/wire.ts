@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { AmoParts } from '../commands/amo-parts.ts';
 import type { CommandContext } from '../commands/define.ts';
+import { jobTables } from '../commands/job-tables.ts';
 import type { OnecParts } from '../commands/onec-parts.ts';
 import { USER_AGENT } from '../commands/user-agent.ts';
 import type { WatchOptions } from '../commands/watch-parts.ts';
@@ -13,14 +14,10 @@ import type { AnyJob, JobDefinition, SystemName } from '../jobs/define.ts';
 import type { OnecAccess } from '../jobs/onec-reading.ts';
 import type { WatchdogClients } from '../jobs/watchdog.ts';
 import type { PassOptions, RunOptions } from '../runner/run-job.ts';
-import { auditBook } from '../state/audit.ts';
 import { bindAccount, refuseOtherAccount } from '../state/bindings.ts';
 import { type Database, openDatabase } from '../state/database.ts';
-import { dealBook } from '../state/deal-links.ts';
-import { dueKaspiOrders, markKaspiOrderLooked, saveKaspiOrders } from '../state/kaspi-orders.ts';
 import { mappingMemory } from '../state/mapping-memory.ts';
 import { requireSchema } from '../state/migrate.ts';
-import { documentsOfDeals, saveSeenDocuments, seenDocuments } from '../state/onec-documents.ts';
 import { type AmoSettings, amoSettings } from '../systems/amocrm/settings.ts';
 import { kaspiClient, kaspiHeaders } from '../systems/kaspi/client.ts';
 import { type KaspiSettings, kaspiSettings } from '../systems/kaspi/settings.ts';
@@ -100,7 +97,7 @@ export async function wireJob(
       ? await wireOnec({ settings, mapping, database, core, clock, log, dryRun: globals.dryRun })
       : undefined;
     const amo = lazyAmo({ settings, database, core, clock, log, signal, dryRun: globals.dryRun });
-    const audits = auditBook(database, clock, globals.dryRun);
+    const tables = jobTables(database, clock, globals.dryRun);
     const definition = job as unknown as JobDefinition<unknown, unknown, unknown>;
     const pass: PassOptions<unknown, unknown, unknown> = {
       job: definition,
@@ -115,22 +112,7 @@ export async function wireJob(
         await parts.bind();
         return [...parts.effects(), ...(onec?.effects() ?? [])];
       },
-      tables: {
-        kaspiOrders: {
-          save: saveKaspiOrders,
-          due: (due) => dueKaspiOrders(database.db, due),
-          looked: async (code, at) => {
-            if (!globals.dryRun) await markKaspiOrderLooked(database.db, code, at);
-          },
-        },
-        audits,
-        onec: {
-          seen: (refs) => seenDocuments(database.db, refs),
-          save: saveSeenDocuments,
-          refsOfDeals: (dealIds) => documentsOfDeals(database.db, dealIds),
-        },
-        deals: dealBook(database, globals.dryRun),
-      },
+      tables,
       flags: given.flags ?? new Set(),
       ...(given.only === undefined ? {} : { only: given.only }),
       clock,
@@ -166,7 +148,7 @@ export async function wireJob(
     };
     return {
       options,
-      audit: audits.kept,
+      audit: tables.audits.kept,
       close: async () => {
         await onec?.close();
         await close(core, database);

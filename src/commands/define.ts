@@ -12,6 +12,8 @@ export interface Output {
   readonly isTerminal: boolean;
   /** Whether `--json` was given. */
   readonly json: boolean;
+  /** Columns of the terminal; 80 where it does not tell. */
+  readonly width: number;
   /** The command's result: what `render` makes of it for a terminal, else one line of JSON. */
   result(value: unknown, render?: () => string | Promise<string>): Promise<void>;
   /** Raw text, for what is meant to be copied or piped on (a crontab, an env file), whatever stdout is. */

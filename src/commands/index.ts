@@ -78,6 +78,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./amo.ts')).amoIndexCommand,
   },
   {
+    name: 'onec:list',
+    summary: 'The documents of the window and their exchange state, as the 1C form showed them',
+    load: async () => (await import('./onec-list/index.ts')).onecListCommand,
+  },
+  {
     name: 'adopt',
     summary: 'Binds deals that another integrator made, so that nothing is made twice',
     load: async () => (await import('./adopt.ts')).adoptCommand,

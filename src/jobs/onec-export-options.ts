@@ -33,7 +33,7 @@ async function readOptions(context: OnecJobContext, { reader, mapping }: UsableO
 }
 
 /** Rows may name a state as programs do (its predefined name); documents show the name that people see. */
-function withStateNames(
+export function withStateNames(
   rows: OnecMapping['statuses'],
   states: ReadonlyMap<string, { name: string }>,
 ): OnecMapping['statuses'] {

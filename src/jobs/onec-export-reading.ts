@@ -176,7 +176,7 @@ function historyOf(document: OnecDocument, { seen, imported, noted }: Page): Doc
 }
 
 /** Says whether a document has changed: 1C counts its versions, and the additional information changes without one. */
-function signatureOf({ dataVersion, writtenAt }: Pick<OnecHead, 'dataVersion' | 'writtenAt'>): string {
+export function signatureOf({ dataVersion, writtenAt }: Pick<OnecHead, 'dataVersion' | 'writtenAt'>): string {
   return `${dataVersion}|${writtenAt ?? ''}`;
 }
 

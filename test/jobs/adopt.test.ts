@@ -50,6 +50,7 @@ async function adoptIn(
     out: {
       isTerminal: false,
       json: true,
+      width: 80,
       result: async (value) => {
         shown = value;
       },

@@ -1,0 +1,27 @@
+import type { Clock } from '../base/clock.ts';
+import type { Tables } from '../runner/job.ts';
+import { auditBook } from '../state/audit.ts';
+import type { Database } from '../state/database.ts';
+import { dealBook } from '../state/deal-links.ts';
+import { dueKaspiOrders, markKaspiOrderLooked, saveKaspiOrders } from '../state/kaspi-orders.ts';
+import { documentsOfDeals, saveSeenDocuments, seenDocuments } from '../state/onec-documents.ts';
+
+/** The tables that jobs keep for operators, over one database; in a dry run nothing is written by them. */
+export function jobTables(database: Database, clock: Clock, dryRun: boolean) {
+  return {
+    kaspiOrders: {
+      save: saveKaspiOrders,
+      due: (due) => dueKaspiOrders(database.db, due),
+      looked: async (code, at) => {
+        if (!dryRun) await markKaspiOrderLooked(database.db, code, at);
+      },
+    },
+    audits: auditBook(database, clock, dryRun),
+    onec: {
+      seen: (refs) => seenDocuments(database.db, refs),
+      save: saveSeenDocuments,
+      refsOfDeals: (dealIds) => documentsOfDeals(database.db, dealIds),
+    },
+    deals: dealBook(database, dryRun),
+  } satisfies Tables;
+}
