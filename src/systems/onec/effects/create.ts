@@ -12,6 +12,7 @@ import { createOf, findStanding } from './find.ts';
 import { HONOURED, lookAfresh } from './look.ts';
 import { goneNeeds } from './needs.ts';
 import { type CreatePayload, KINDS, keys } from './payloads.ts';
+import { withOwnUnits } from './units.ts';
 
 /** Objects that are made once: clients, contracts, goods, works and documents. One a request, for 1C takes no batches. */
 export function createHandler(writer: OnecWriter, kind: string): EffectHandler {
@@ -70,7 +71,8 @@ export function createHandler(writer: OnecWriter, kind: string): EffectHandler {
       return new Map([[delivery.row.id, { state: 'renew', keys: missing, reason }]]);
     }
     const { set } = createOf(delivery);
-    const body = filledBody(createOf(delivery), (key) => idOf(delivery, key));
+    const filled = filledBody(createOf(delivery), (key) => idOf(delivery, key));
+    const body = await withOwnUnits(writer, kind, filled);
     const made = await make(set, deterministicRef(delivery.row.key), body, onSend);
     const ref = refOf(made.answer, 'Ref_Key');
     // An answer that names no object leaves the deliverer in doubt, who then looks for it.
