@@ -63,7 +63,7 @@ export function onecParts({ settings, mapping, database, core, clock, log, dryRu
   const memory = onecMemory(database, clock, dryRun);
   const country = settings.DEFAULT_COUNTRY;
   const open = (by: OnecMapping) =>
-    onecReader({ odata, mapping: by, zone, country, cache: memory, log, source: ONEC_ODATA_URL });
+    onecReader({ odata, mapping: by, zone, country, cache: memory, log, login: ONEC_USER, source: ONEC_ODATA_URL });
   // What was opened last goes by the names that this base really has, and holds what the job has read already.
   let used = { reader: open(mapping), mapping };
   const quietMs = (settings.DOUBT_QUIET_SECONDS ?? QUIET_S) * 1000;

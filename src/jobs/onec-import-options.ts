@@ -57,20 +57,17 @@ export function importRefs(refs: ReadonlyMap<string, string>): ImportRefs {
   };
 }
 
-type Role = OnecRole & keyof OnecDocumentMapping;
+/** What a document may take from `defaults`. */
+const ROLES = [
+  ...['organization', 'department', 'warehouse', 'priceType', 'workPriceType'],
+  ...['repairKind', 'workshop', 'currency', 'author', 'manager'],
+] as (OnecRole & keyof OnecDocumentMapping)[];
 
-const COMMON: readonly Role[] = ['organization', 'department', 'author'];
-const REPAIR: readonly Role[] = [...COMMON, 'currency', 'priceType', 'workPriceType', 'repairKind', 'workshop'];
-/** Without these Alfa-Auto 6.1 refuses a document, from its first write on; other configurations say so themselves. */
-const DEMANDED: { readonly [Type in OnecDocKey]: readonly Role[] } = {
-  repairRequest: REPAIR,
-  repairSummary: COMMON,
-  workOrder: REPAIR,
-  customerOrder: [...COMMON, 'currency', 'priceType', 'warehouse'],
-};
-
-/** What is missing for anything to be made: names of the mapping, with what 1C said of each. */
-export function missingDefaults({ mapping, refs }: ImportOptions, faults: readonly string[]): string[] {
+/**
+ * What keeps anything from being made: things that the operator has named and 1C does not have. What nobody has named is
+ * left out; where 1C cannot do without it, it says so of the document.
+ */
+export function missingDefaults({ mapping }: Pick<ImportOptions, 'mapping'>, faults: readonly string[]): string[] {
   const missing = new Set<string>();
   const { as } = mapping.import;
   const chain: readonly OnecDocKey[] = ['repairRequest', 'repairSummary', 'workOrder'];
@@ -88,20 +85,12 @@ export function missingDefaults({ mapping, refs }: ImportOptions, faults: readon
         `onec.documents.${type}.comment: missing; a document cut off half-way is found again by what stands there`,
       );
     }
-    if (mapping.preset !== 'alfa-auto-6') continue;
-    for (const role of DEMANDED[type]) {
-      if (document[role] !== undefined && refs.roles[role] === undefined)
-        missing.add(said(`onec.defaults.${role}`, faults));
-    }
-    if (document.operation !== undefined && refs.operations[type] === undefined) {
-      missing.add(said(`onec.defaults.operation.${type}`, faults));
+    for (const fault of faults) {
+      const role = /^onec\.defaults\.(?:operation\.)?(\w+):/.exec(fault)?.[1];
+      if (role === type || ROLES.some((one) => one === role && document[one] !== undefined)) missing.add(fault);
     }
   }
   return [...missing];
-}
-
-function said(path: string, faults: readonly string[]): string {
-  return faults.find((fault) => fault.startsWith(`${path}:`)) ?? `${path}: missing; 1C takes no document without it`;
 }
 
 /** Ends the pass before anything is made by halves. */

@@ -95,7 +95,6 @@ describe('the onec part', () => {
     expect(onec?.fields).toMatchObject({ number: 528943, recommendedParts: undefined, contactCode: 786089 });
     expect(onec?.users).toEqual({ 'Иванов И. И.': 12380450 });
     expect(onec?.documents.workOrder).toMatchObject({
-      recommendedParts: 'ДопРекомендуемыеЗапчасти',
       manager: undefined,
       author: 'Автор_Key',
     });

@@ -307,16 +307,18 @@ describe('what a new deal becomes', () => {
     expect(place(86)).toMatchObject({ Организация_Key: 'ref-organization' });
   });
 
-  test('R32 a default that 1C asks for and that is missing is a fault with its place, and with what 1C said of it', () => {
-    const refs = allRefs();
-    refs.delete('repairKind');
-    refs.delete('author');
-    const faults = ['onec.defaults.author: no Catalog_Пользователи with name "Обмен"'];
-    expect(missingDefaults(options({ as: 'auto' }, { refs: importRefs(refs) }), faults)).toEqual([
-      'onec.defaults.author: no Catalog_Пользователи with name "Обмен"',
-      'onec.defaults.repairKind: missing; 1C takes no document without it',
-    ]);
-    expect(missingDefaults(options({ as: 'customerOrder' }, { refs: importRefs(refs) }), [])).toHaveLength(1);
+  test('R32 a default that the operator has named and 1C does not have is a fault with its place', () => {
+    const author = 'onec.defaults.author: no Catalog_Пользователи with name "Обмен"';
+    const repairKind = 'onec.defaults.repairKind: no Catalog_ВидыРемонта with code "7"';
+    const operation = 'onec.defaults.operation.customerOrder: no Catalog_ХозОперации with name "X"';
+    const faults = [
+      author,
+      repairKind,
+      operation,
+      'onec.statuses[3].organization: no Catalog_Организации with name "Y"',
+    ];
+    expect(missingDefaults(options({ as: 'auto' }), faults)).toEqual([author, repairKind, operation]);
+    expect(missingDefaults(options({ as: 'customerOrder' }), faults)).toEqual([author, operation]);
     expect(missingDefaults(options(), [])).toEqual([]);
   });
 

@@ -141,7 +141,12 @@ export interface OnecReader {
    * The references that `defaults`, `operations` and status rows name, by role (`warehouse`), `operation.workOrder`, `phoneKind`,
    * `emailKind`, `organization:<name>`, `department:<name>` (names in lower case); what cannot be found is a fault with its path.
    */
-  resolveDefaults(): Promise<{ refs: ReadonlyMap<string, string>; faults: readonly string[] }>;
+  resolveDefaults(): Promise<{
+    refs: ReadonlyMap<string, string>;
+    faults: readonly string[];
+    /** Roles that only the preset has named, or nobody, and of which this base has not just one. */
+    unsure: readonly string[];
+  }>;
   /** Properties by their names; missing or doubled ones are faults. */
   properties(): Promise<{ found: ReadonlyMap<OnecPropertyName, OnecProperty>; faults: readonly string[] }>;
   /**

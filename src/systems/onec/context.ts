@@ -19,6 +19,8 @@ export interface OnecReaderOptions {
   country: string;
   cache: OnecCache;
   log: Logger;
+  /** The 1C user as whom we work. */
+  login?: string;
   /** Address of the 1C base: what is remembered of one base is not used for another. */
   source?: string;
 }

@@ -1,4 +1,5 @@
-import type { OnecLocator } from '../../config/mapping-onec-types.ts';
+import type { OnecLocator, OnecRole } from '../../config/mapping-onec-types.ts';
+import { onecPresets } from '../../config/onec-presets.ts';
 import type { OnecEntity } from './api.ts';
 import { cachedWhileFine, DAY_MS, isRefusal, type ReaderContext } from './context.ts';
 import { fold, textLiteral } from './filters.ts';
@@ -6,7 +7,10 @@ import { flagOf, refOf, textOf } from './schema.ts';
 
 export interface Resolved {
   refs: ReadonlyMap<string, string>;
+  /** What the operator has named and 1C does not have. */
   faults: readonly string[];
+  /** Roles that nobody has named, and for which this base has not just one thing either. */
+  unsure: readonly string[];
 }
 
 interface Wanted {
@@ -14,7 +18,10 @@ interface Wanted {
   key: string;
   /** Place in the mapping. */
   path: string;
-  locator: OnecLocator;
+  /** Undefined: nobody has said it. */
+  locator: OnecLocator | undefined;
+  /** Nobody but the preset has said it: where it is not found, the only thing of its kind will do. */
+  guessed?: { set: string };
 }
 
 /**
@@ -25,8 +32,8 @@ interface Wanted {
 export function resolveDefaults(context: ReaderContext): Promise<Resolved> {
   return context.once('defaults', async () => {
     const key = `onec:defaults:${context.hash}`;
-    const { refs, faults } = await cachedWhileFine(context.cache, key, DAY_MS, () => resolveAll(context));
-    return { refs: new Map(refs), faults };
+    const { refs, faults, unsure } = await cachedWhileFine(context.cache, key, DAY_MS, () => resolveAll(context));
+    return { refs: new Map(refs), faults, unsure };
   });
 }
 
@@ -36,7 +43,15 @@ function wantedOf({ mapping }: ReaderContext): Wanted[] {
   const add = (key: string, path: string, locator: OnecLocator | undefined) => {
     if (locator !== undefined && !wanted.some((one) => one.key === key)) wanted.push({ key, path, locator });
   };
-  for (const [role, locator] of Object.entries(defaults)) add(role, `onec.defaults.${role}`, locator);
+  const { source, sets } = onecPresets[mapping.preset];
+  const preset = (source.defaults ?? {}) as Record<string, unknown>;
+  for (const [role, locator] of Object.entries(defaults)) {
+    const set = locator?.set ?? sets[role as OnecRole];
+    const isGuess = locator === undefined ? ONE_WILL_DO.has(role) : sameLocator(locator, preset[role]);
+    const path = `onec.defaults.${role}`;
+    if (isGuess && set !== undefined) wanted.push({ key: role, path, locator, guessed: { set } });
+    else add(role, path, locator);
+  }
   for (const [type, locator] of Object.entries(operations)) {
     add(`operation.${type}`, `onec.defaults.operation.${type}`, locator);
   }
@@ -53,15 +68,59 @@ function wantedOf({ mapping }: ReaderContext): Wanted[] {
   return wanted;
 }
 
-async function resolveAll(context: ReaderContext): Promise<{ refs: [string, string][]; faults: string[] }> {
+/** Roles that a base often has just one of. Folders and kinds of goods are another matter: there nothing is better than any. */
+const ONE_WILL_DO: ReadonlySet<string> = new Set([
+  'organization',
+  'department',
+  'warehouse',
+  'priceType',
+  'workPriceType',
+  'repairKind',
+  'workshop',
+  'currency',
+  'author',
+]);
+
+function sameLocator(locator: OnecLocator, preset: unknown): boolean {
+  const text = (value: object) => JSON.stringify(Object.entries(value).sort());
+  return typeof preset === 'object' && preset !== null && text(locator) === text(preset);
+}
+
+async function resolveAll(context: ReaderContext) {
   const refs: [string, string][] = [];
   const faults: string[] = [];
-  for (const { key, path, locator } of wantedOf(context)) {
-    const answer = await locate(context, locator);
+  const unsure: string[] = [];
+  for (const { key, path, locator, guessed } of wantedOf(context)) {
+    const answer = locator === undefined ? { fault: 'not named' } : await locate(context, locator);
     if ('ref' in answer) refs.push([key, answer.ref]);
-    else faults.push(`${path}: ${answer.fault}`);
+    else if (guessed === undefined) faults.push(`${path}: ${answer.fault}`);
+    else {
+      const ref = await likely(context, key, guessed.set);
+      if (ref === undefined) unsure.push(`${path}: ${answer.fault}`);
+      else refs.push([key, ref]);
+    }
   }
-  return { refs, faults };
+  return { refs, faults, unsure };
+}
+
+/** The only thing of its kind; of users, the one as whom we work. */
+async function likely({ odata, login }: ReaderContext, role: string, set: string): Promise<string | undefined> {
+  try {
+    const rows = await odata.list(set, { top: LIKELY_ROWS });
+    const usable = rows.filter((row) => !flagOf(row, 'DeletionMark') && !flagOf(row, 'IsFolder'));
+    const own = role === 'author' && login !== undefined ? usable.filter((row) => isNamed(row, login)) : [];
+    const [only, ...others] = own.length > 0 ? own : rows.length < LIKELY_ROWS ? usable : [];
+    return only === undefined || others.length > 0 ? undefined : refOf(only, 'Ref_Key');
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    return undefined;
+  }
+}
+
+const LIKELY_ROWS = 500;
+
+function isNamed(row: OnecEntity, name: string): boolean {
+  return fold(textOf(row, 'Description')) === fold(name);
 }
 
 async function locate(context: ReaderContext, locator: OnecLocator): Promise<{ ref: string } | { fault: string }> {
