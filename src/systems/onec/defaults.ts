@@ -79,6 +79,7 @@ const ONE_WILL_DO: ReadonlySet<string> = new Set([
   'workshop',
   'currency',
   'author',
+  'unit',
 ]);
 
 function sameLocator(locator: OnecLocator, preset: unknown): boolean {
@@ -103,9 +104,11 @@ async function resolveAll(context: ReaderContext) {
   return { refs, faults, unsure };
 }
 
-/** The only thing of its kind; of users, the one as whom we work. */
-async function likely({ odata, login }: ReaderContext, role: string, set: string): Promise<string | undefined> {
+/** The only thing of its kind; of users, the one as whom we work; of units, that of most items. */
+async function likely(context: ReaderContext, role: string, set: string): Promise<string | undefined> {
+  const { odata, login } = context;
   try {
+    if (role === 'unit') return await usualUnit(context);
     const rows = await odata.list(set, { top: LIKELY_ROWS });
     const usable = rows.filter((row) => !flagOf(row, 'DeletionMark') && !flagOf(row, 'IsFolder'));
     const own = role === 'author' && login !== undefined ? usable.filter((row) => isNamed(row, login)) : [];
@@ -115,6 +118,17 @@ async function likely({ odata, login }: ReaderContext, role: string, set: string
     if (!isRefusal(error)) throw error;
     return undefined;
   }
+}
+
+async function usualUnit({ odata, mapping }: ReaderContext): Promise<string | undefined> {
+  const { set, unit } = mapping.catalogs.item;
+  if (unit === undefined) return undefined;
+  const counts = new Map<string, number>();
+  for (const row of await odata.list(set, { select: ['Ref_Key', unit], top: LIKELY_ROWS })) {
+    const ref = refOf(row, unit);
+    if (ref !== undefined) counts.set(ref, (counts.get(ref) ?? 0) + 1);
+  }
+  return [...counts].sort((a, b) => b[1] - a[1])[0]?.[0];
 }
 
 const LIKELY_ROWS = 500;
