@@ -9,7 +9,8 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     name: 'doctor',
-    summary: 'Checks settings, mapping, database, clock, both APIs, rights, ids, locks and cron; says what to do',
+    summary:
+      'Checks settings, mapping, database, clock, every configured API, rights, ids, locks and cron; says what to do',
     load: async () => (await import('./doctor/index.ts')).doctorCommand,
   },
   {

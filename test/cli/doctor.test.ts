@@ -146,7 +146,9 @@ describe.each(dialects)('%s: the built program', (dialect) => {
 
   beforeAll(async () => {
     world = await sandboxWorld({ dialect, settings: { SECRET_KEY: 'a long and random text' } });
-    for (const { name } of jobs) expect(await world.sdelka([name])).toMatchObject({ code: 0 });
+    // The shop of these tests has no 1C.
+    for (const { name } of jobs.filter((job) => !job.name.startsWith('onec:')))
+      expect(await world.sdelka([name])).toMatchObject({ code: 0 });
   });
 
   afterAll(async () => {

@@ -1,6 +1,7 @@
 import type { Mapping } from '../../config/mapping.ts';
 import type { AmoSettings } from '../../systems/amocrm/settings.ts';
 import type { AccountMap } from '../amo-account.ts';
+import { onecIdFaults } from './onec-ids.ts';
 
 /** Ids of the settings and of the mapping that the account does not have. */
 export function idFaults(map: AccountMap, settings: AmoSettings, mapping: Mapping | undefined): string[] {
@@ -33,7 +34,7 @@ export function idFaults(map: AccountMap, settings: AmoSettings, mapping: Mappin
 function mappingFaults(
   map: AccountMap,
   settings: AmoSettings,
-  { kaspi }: Mapping,
+  { kaspi, onec }: Mapping,
   hasStage: (pipelineId: number | undefined, status: number) => boolean,
 ): string[] {
   const fields = new Set(map.fields.deals.map(({ id }) => id));
@@ -46,5 +47,6 @@ function mappingFaults(
         ? []
         : [`mapping kaspi.stages[${index}]: there is no stage ${status} in that pipeline`],
     ),
+    ...(onec === undefined ? [] : onecIdFaults(map, settings, onec, hasStage)),
   ];
 }

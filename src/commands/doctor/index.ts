@@ -1,11 +1,12 @@
 import { ExitCode, usageError } from '../../base/errors.ts';
 import { loadMapping, type Mapping } from '../../config/mapping.ts';
 import { type AnyGroup, type CoreSettings, coreSettings, readSettings } from '../../config/settings.ts';
-import { httpCore } from '../../http/core.ts';
+import { type HttpCore, httpCore } from '../../http/core.ts';
 import { type Database, openDatabase } from '../../state/database.ts';
 import { requireSchema } from '../../state/migrate.ts';
 import { type AmoSettings, amoSettings } from '../../systems/amocrm/settings.ts';
 import { type KaspiSettings, kaspiSettings } from '../../systems/kaspi/settings.ts';
+import { type OnecSettings, onecSettings } from '../../systems/onec/settings.ts';
 import { type CommandContext, defineCommand } from '../define.ts';
 import { USER_AGENT } from '../user-agent.ts';
 import { checkBacklog } from './backlog.ts';
@@ -18,7 +19,8 @@ import { checkAmo, checkClocks, checkKaspi } from './remote.ts';
 
 export const doctorCommand = defineCommand({
   name: 'doctor',
-  summary: 'Checks settings, mapping, database, clock, both APIs, rights, ids, locks and cron; says what to do',
+  summary:
+    'Checks settings, mapping, database, clock, every configured API, rights, ids, locks and cron; says what to do',
   details:
     'Writes nothing at any remote system unless --probe is given. The exit code is that of the first failure; warnings are no failure.',
   options: {
@@ -40,9 +42,14 @@ export const doctorCommand = defineCommand({
 
 async function examine(ctx: CommandContext, findings: Findings, probe: boolean): Promise<void> {
   const settings = readGroup<CoreSettings>(ctx, findings, 'settings', coreSettings);
-  const kaspi = readGroup<KaspiSettings>(ctx, findings, 'kaspi settings', kaspiSettings);
   const amo = readGroup<AmoSettings>(ctx, findings, 'amoCRM settings', amoSettings);
   const mapping = await readMapping(ctx, findings);
+  const kaspi = isKaspiMeant(ctx, mapping)
+    ? readGroup<KaspiSettings>(ctx, findings, 'kaspi settings', kaspiSettings)
+    : undefined;
+  const onec = isOnecMeant(ctx, mapping)
+    ? readGroup<OnecSettings>(ctx, findings, '1C settings', onecSettings)
+    : undefined;
   checkEnvironment(ctx, findings);
   if (settings === undefined) return;
   const database = await openState(ctx, settings, findings);
@@ -51,6 +58,7 @@ async function examine(ctx: CommandContext, findings: Findings, probe: boolean):
   try {
     if (database) await checkDatabase(findings, database, settings, ctx);
     if (kaspi) await checkKaspi(findings, kaspi, settings, core, clock);
+    if (onec && database) await examineOnec(findings, { ...settings, ...onec }, mapping, { ctx, database, core });
     if (amo && database) {
       const access = { ctx, database, core };
       await checkAmo(findings, { ...settings, ...amo }, mapping, access);
@@ -60,13 +68,44 @@ async function examine(ctx: CommandContext, findings: Findings, probe: boolean):
     checkClocks(findings, core.skewMs);
     if (database) {
       await checkLocks(findings, database, clock.now());
-      await checkJobs(findings, database, settings, ctx);
+      await checkJobs(findings, database, settings, jobsOf(ctx, mapping));
       await checkBacklog(findings, database, settings, clock.now());
     }
   } finally {
     core.close();
     await database?.close();
   }
+}
+
+function isOnecMeant({ environment }: CommandContext, mapping: Mapping | undefined): boolean {
+  return mapping?.onec !== undefined || environment.values.ONEC_ODATA_URL !== undefined;
+}
+
+/** Whoever has set up 1C alone does without Kaspi. */
+function isKaspiMeant(ctx: CommandContext, mapping: Mapping | undefined): boolean {
+  return ctx.environment.values.KASPI_API_TOKEN !== undefined || !isOnecMeant(ctx, mapping);
+}
+
+/** Jobs of 1C need its part of the mapping; without it nobody waits for their passes. */
+function jobsOf(ctx: CommandContext, mapping: Mapping | undefined): CommandContext {
+  if (mapping?.onec !== undefined) return ctx;
+  return { ...ctx, entries: ctx.entries.filter(({ name }) => !name.startsWith('onec:')) };
+}
+
+async function examineOnec(
+  findings: Findings,
+  settings: CoreSettings & OnecSettings,
+  mapping: Mapping | undefined,
+  access: { ctx: CommandContext; database: Database; core: HttpCore },
+): Promise<void> {
+  if (mapping === undefined) return;
+  if (mapping.onec === undefined) {
+    const message = 'ONEC_ODATA_URL is set, and the mapping has no part `onec`: its jobs do not run';
+    findings.warn('1C mapping', message, 'Add `onec:` to the mapping, as docs/onec.md shows, or take ONEC_* out.');
+    return;
+  }
+  const { checkOnec } = await import('./onec.ts');
+  await checkOnec(findings, settings, mapping.onec, access);
 }
 
 function readGroup<T>(ctx: CommandContext, findings: Findings, check: string, group: AnyGroup): T | undefined {

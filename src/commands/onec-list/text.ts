@@ -28,10 +28,10 @@ export async function documentsText(
     parts.push('', await fitted(lineColumns(paint), all, out));
   }
   const counted = (exchange: Exchange) => rows.filter((row) => row.exchange === exchange).length;
-  const left = dropped === 0 ? '' : `, ${dropped} unchanged left out`;
+  const left = dropped === 0 ? '' : `; unchanged and left out: ${dropped}`;
   parts.push(
     '',
-    `${rows.length} documents: ${counted('new')} never exported (+), ${counted('changed')} changed (~)${left}`,
+    `Documents: ${rows.length}; never exported (+): ${counted('new')}; changed (~): ${counted('changed')}${left}`,
   );
   for (const { number, fault } of rows) if (fault !== undefined) parts.push(`! ${number}: ${fault}`);
   for (const { name, reason } of problems) parts.push(`! ${name}: ${reason}`);
