@@ -24,7 +24,15 @@ import { longLivedToken } from './long-lived-token.ts';
 
 const DAY_MS = 86_400_000;
 /** Kinds that report an event: nothing clears them, and their closing is no news. */
-const EVENT_KINDS = ['conflict', 'deal_gone', 'document_gone', 'mapping', 'onec_dropped', 'onec_lines'];
+const EVENT_KINDS = [
+  'conflict',
+  'deal_gone',
+  'document_gone',
+  'mapping',
+  'onec_dropped',
+  'onec_lines',
+  'onec_ambiguous',
+];
 /** After so long an event that goes on is worth another word. */
 const EVENT_AGE_MS = 7 * DAY_MS;
 /** The watchdog does not judge itself: that is what HEARTBEAT_URL is for. */

@@ -20,7 +20,10 @@ const LONGEST_LINE = 190;
 /** More alerts of one event kind than this are told as a number. */
 const MOST_OF_A_KIND = 3;
 /** Kinds that come one by record, so that one cause may open hundreds of them. */
-const GROUPED = ['conflict', 'deal_gone', 'mapping', 'in_doubt', 'audit'];
+const GROUPED = [
+  ...['conflict', 'deal_gone', 'document_gone', 'mapping', 'in_doubt', 'audit'],
+  ...['onec_dropped', 'onec_lines', 'onec_ambiguous'],
+];
 const ERROR_LENGTH = 90;
 
 const TITLES: Record<AlertLocale, Record<string, string>> = {
@@ -33,8 +36,13 @@ const TITLES: Record<AlertLocale, Record<string, string>> = {
     token: 'Токен',
     breaker: 'Пауза в запросах',
     failed_old: 'Записи не проходят',
-    conflict: 'Правка человека в amoCRM',
+    conflict: 'Правка человека',
     deal_gone: 'Сделка удалена в amoCRM',
+    document_gone: 'Документ удалён в 1С',
+    onec_dropped: '1С не сохранила значение',
+    onec_lines: 'Строка сделки не попала в документ',
+    onec_ambiguous: 'Несколько контрагентов с одним телефоном',
+    goods_off: 'Сделки идут без товаров',
     mapping: 'Настройка полей',
     max_changes: 'Слишком много изменений',
     in_doubt: 'Неясно, записано ли',
@@ -50,8 +58,13 @@ const TITLES: Record<AlertLocale, Record<string, string>> = {
     token: 'Token',
     breaker: 'Requests paused',
     failed_old: 'Records keep failing',
-    conflict: "A person's change in amoCRM",
+    conflict: "A person's change",
     deal_gone: 'A deal is gone in amoCRM',
+    document_gone: 'A document is gone in 1C',
+    onec_dropped: '1C has not stored a value',
+    onec_lines: 'A line of a deal is not in its document',
+    onec_ambiguous: 'Several counterparties have one phone',
+    goods_off: 'Deals go without goods',
     mapping: 'Mapping',
     max_changes: 'Too many changes',
     in_doubt: 'Not known whether written',
