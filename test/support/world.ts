@@ -13,6 +13,14 @@ import { runJob } from '../../src/runner/run-job.ts';
 import { type AmocrmOptions, type AmocrmStandin, amocrmStandin } from '../../src/sandbox/amocrm.ts';
 import { KASPI_SANDBOX_TOKEN, type KaspiSeed, type KaspiStandin, kaspiStandin } from '../../src/sandbox/kaspi.ts';
 import { type RunningStandin, serve } from '../../src/sandbox/kit.ts';
+import {
+  ONEC_SANDBOX_PASSWORD,
+  ONEC_SANDBOX_PATH,
+  ONEC_SANDBOX_USER,
+  type OnecOptions,
+  type OnecStandin,
+  onecStandin,
+} from '../../src/sandbox/onec.ts';
 import type { Database } from '../../src/state/database.ts';
 import { setMeta } from '../../src/state/meta.ts';
 import { countOpen } from '../../src/state/outbox.ts';
@@ -136,6 +144,8 @@ export interface WorldOptions {
   /** The machine's own clock instead of the test's; the orders are dated from this moment. */
   live?: Date;
   amo?: Partial<AmocrmOptions>;
+  /** A 1C base stands beside them, with these switches. */
+  onec?: Partial<OnecOptions>;
   /** All orders stand there from the start; else the first four alone, until `arrive`. */
   orders?: 'all' | 'first';
   env?: Record<string, string>;
@@ -160,6 +170,8 @@ export interface World {
   clock: WorldClock;
   kaspi: RunningStandin<KaspiStandin>;
   amo: RunningStandin<AmocrmStandin>;
+  /** Throws where the world was made without. */
+  onec(): RunningStandin<OnecStandin>;
   /** The test's own look into the state; no process of ours uses it. */
   database: Database;
   /** The folder of the settings file. */
@@ -205,6 +217,7 @@ export async function world(dialect: Dialect, options: WorldOptions = {}): Promi
   const clock = options.live ? liveClock() : worldClock();
   const kaspi = await serve(kaspiStandin({ now: () => clock.now().getTime() }));
   const amo = await serve(amocrmStandin({ now: clock.now, rps: 0, searchLagMs: 0, ...options.amo }));
+  const onec = options.onec && (await serve(onecStandin({ now: () => clock.now().getTime(), ...options.onec })));
   const fresh = await borrowDatabase(dialect);
   const { database, dir } = fresh;
   // Migrating writes the machine's own time; the passes live on the test's.
@@ -216,7 +229,11 @@ export async function world(dialect: Dialect, options: WorldOptions = {}): Promi
   kaspi.standin.seed({ orders: firstOrders(now) });
   const arrive = () => kaspi.standin.seed({ orders: laterOrders((options.live ?? clock.now()).getTime()) });
   if (options.orders !== 'first') arrive();
-  const environment = { ...environmentOf(fresh.url, kaspi.url, amo), ...options.env };
+  const environment = {
+    ...environmentOf(fresh.url, kaspi.url, amo),
+    ...(onec && onecEnvironment(onec.url)),
+    ...options.env,
+  };
 
   async function run({ job = kaspiPoll, env = {}, signal, ...life }: RunOptions = {}): Promise<PassEnd> {
     const process = mortal(life);
@@ -271,6 +288,10 @@ export async function world(dialect: Dialect, options: WorldOptions = {}): Promi
     clock,
     kaspi,
     amo,
+    onec: () => {
+      if (!onec) throw new Error('this world has no 1C');
+      return onec;
+    },
     database,
     dir,
     environment,
@@ -281,7 +302,7 @@ export async function world(dialect: Dialect, options: WorldOptions = {}): Promi
     open: openEffects,
     remap: (text) => writeFile(join(dir, 'mapping.yaml'), text),
     close: async () => {
-      await Promise.all([kaspi.close(), amo.close()]);
+      await Promise.all([kaspi.close(), amo.close(), onec?.close()]);
       await giveBack(fresh);
     },
   };
@@ -301,6 +322,15 @@ function environmentOf(databaseUrl: string, kaspiUrl: string, amo: RunningStandi
     AMO_RPS: '1000',
     DOUBT_QUIET_SECONDS: '0',
     HTTP_TIMEOUT_MS: '5000',
+  };
+}
+
+function onecEnvironment(url: string) {
+  return {
+    ONEC_ODATA_URL: `${url}${ONEC_SANDBOX_PATH}`,
+    ONEC_USER: ONEC_SANDBOX_USER,
+    ONEC_PASSWORD: ONEC_SANDBOX_PASSWORD,
+    ONEC_TIMEZONE: 'Europe/Moscow',
   };
 }
 

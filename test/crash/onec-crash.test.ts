@@ -1,0 +1,64 @@
+import { describe, expect, test } from 'vitest';
+import {
+  calmRun,
+  closeLast,
+  cutAtSteps,
+  expectSound,
+  faultAfter,
+  open,
+  type Scene,
+  stepsOf,
+} from '../support/cut-loop.ts';
+import type { Dialect } from '../support/databases.ts';
+import {
+  changedDocuments,
+  EXPORT,
+  IMPORT,
+  movedDeals,
+  newDeals,
+  newDocuments,
+  thenOther,
+} from '../support/onec-stream.ts';
+import { STRIDE } from '../support/stride.ts';
+
+const CRM = /\/api\/v4\//;
+const BASE = /\/odata\//;
+
+const freshExport = () => thenOther(newDocuments(), IMPORT, BASE);
+const freshImport = () => thenOther(newDeals(), EXPORT, CRM);
+
+describe('a pass cut at any step ends as a calm one, and the other job has nothing to add', () => {
+  const scenes: [name: string, scene: () => Scene, coarseness: number, least: number][] = [
+    ['new documents', freshExport, 16, 300],
+    ['documents that have changed', () => thenOther(changedDocuments(), IMPORT, BASE), 8, 100],
+    ['new deals', freshImport, 16, 400],
+    ['deals at a new stage', () => thenOther(movedDeals(), EXPORT, CRM), 8, 60],
+  ];
+  test.each(scenes)('%s', async (_, scene, coarseness, least) => {
+    expectSound(await cutAtSteps('sqlite', scene(), coarseness * (STRIDE - 1) + 1), least);
+  });
+
+  const cleaning: [Dialect, string, () => Scene, most: number][] = [
+    ['sqlite', 'new documents', freshExport, 40],
+    ['sqlite', 'new deals', freshImport, 40],
+    ['postgres', 'new documents', freshExport, 20],
+    ['postgres', 'new deals', freshImport, 20],
+  ];
+  test.each(cleaning)('%s, %s: passes that clean up after a cut are cut as well', async (dialect, _, scene, most) => {
+    const { steps, wanted } = await calmRun(dialect, scene());
+    const wrong: string[] = [];
+    for (let seed = 1; seed <= Math.ceil(most / STRIDE ** 2); seed++) {
+      const cuts = stepsOf(seed, steps.length);
+      const one = await open(dialect, scene().options);
+      await scene().prepare(one);
+      for (const dieAt of cuts) {
+        await one.run({ ...scene().run, dieAt });
+        one.clock.advance(60_000);
+      }
+      const fault = await faultAfter(one, scene(), wanted);
+      if (fault !== undefined) wrong.push(`seed ${seed}, cut at steps ${cuts.join(', ')}: ${fault}`);
+      await closeLast();
+    }
+    expect(wrong).toEqual([]);
+  });
+});
