@@ -149,7 +149,7 @@ function optionsOf(specs: OptionSpecs): Option[] {
   return Object.entries(specs).map(([name, spec]) => {
     const long = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
     if (!('parse' in spec)) {
-      return new Option(long, spec.description).default(false);
+      return new Option(spec.long === undefined ? long : `--${spec.long}`, spec.description).default(false);
     }
     const option = valueOption(`${long} <${spec.value}>`, spec.description, spec.parse);
     return 'fallback' in spec ? option.default(spec.fallback) : option;

@@ -4,6 +4,7 @@ import { amoBaseUrl, amoSettings } from '../systems/amocrm/settings.ts';
 import { accountTables, mappingSkeleton, readAccountMap } from './amo-account.ts';
 import { amoAuth } from './amo-auth.ts';
 import { amoCheck } from './amo-check.ts';
+import type { AmoParts } from './amo-parts.ts';
 import { type CommandContext, defineCommand, text } from './define.ts';
 import { withAmo } from './with-amo.ts';
 
@@ -75,28 +76,56 @@ export const amoAccountCommand = defineCommand({
 export const amoIndexCommand = defineCommand({
   name: 'amo:index',
   summary: 'Fills the index of contacts and companies, with progress',
-  details: 'Goes on where an earlier fill stopped. Jobs keep the index up to date afterwards.',
-  options: { full: { description: 'read everything anew' } },
-  examples: ['amo:index', 'amo:index --full'],
+  details:
+    'Goes on where an earlier fill stopped. Jobs keep the index up to date afterwards.\n\n' +
+    'With --match-1c it then writes to each counterparty of 1C that names no contact or company yet the id of the one with ' +
+    'its phone, else its e-mail. That reads all counterparties and is slow; it is not advised, for onec:export and ' +
+    'onec:import match each client when its turn comes. Where several fit, nothing is written, and all are listed.',
+  options: {
+    full: { description: 'read everything anew' },
+    match1c: { description: '1C: keep the ids of contacts and companies with the counterparties', long: 'match-1c' },
+  },
+  examples: ['amo:index', 'amo:index --full', '--dry-run amo:index --match-1c'],
   settings: [amoSettings],
-  run: (ctx, _args, { full }) => {
+  run: async (ctx, _args, { full, match1c }) => {
+    if (match1c) {
+      const [{ withOnec }, { matchCounterparties }] = await Promise.all([
+        import('./with-onec.ts'),
+        import('./amo-match-onec.ts'),
+      ]);
+      return withOnec(ctx, { readOnly: ctx.globals.dryRun }, async (given) => {
+        const read = await fillIndex(ctx, given.amo, full);
+        return ctx.signal.aborted ? ExitCode.Terminated : matchCounterparties(ctx, given, read);
+      });
+    }
     if (ctx.globals.dryRun) throw usageError('amo:index does nothing but write; --dry-run has nothing to show');
-    return withAmo(ctx, async ({ bind, index }) => {
-      await bind();
-      const read: Record<string, number> = {};
-      const report = progress(ctx);
-      for (const entity of ['contacts', 'companies'] as const) {
-        await index.fill(entity, full, (step) => {
-          read[entity] = step.people;
-          report(step);
-        });
-        if (ctx.signal.aborted) return ExitCode.Terminated;
-      }
+    return withAmo(ctx, async (amo) => {
+      const read = await fillIndex(ctx, amo, full);
+      if (ctx.signal.aborted) return ExitCode.Terminated;
       await ctx.out.result({ status: 'done', read }, () => 'The index is complete.');
       return undefined;
     });
   },
 });
+
+/** How many of each were read. */
+async function fillIndex(
+  ctx: CommandContext,
+  { bind, index }: Pick<AmoParts, 'bind' | 'index'>,
+  full: boolean,
+): Promise<Record<string, number>> {
+  await bind();
+  const read: Record<string, number> = {};
+  const report = progress(ctx);
+  for (const entity of ['contacts', 'companies'] as const) {
+    await index.fill(entity, full, (step) => {
+      read[entity] = step.people;
+      report(step);
+    });
+    if (ctx.signal.aborted) break;
+  }
+  return read;
+}
 
 /** On a terminal one line that is written over; in a log a line now and then. */
 function progress(ctx: CommandContext): (step: IndexProgress) => void {

@@ -50,6 +50,8 @@ export interface CommandContext {
 /** An option without a value. */
 export interface FlagSpec {
   description: string;
+  /** Where its name does not give it: `match-1c` for `match1c`. */
+  long?: string;
 }
 
 /** An option with a value. `parse` throws a usage error for a bad one. */

@@ -154,6 +154,10 @@ export interface OnecReader {
    * (`withoutMissing`) and warned of. Remembered for a week unless asked for fresh.
    */
   checkNames(how?: { fresh?: boolean }): Promise<{ essential: readonly string[]; missing: readonly string[] }>;
+  /** References of every counterparty that is not marked for deletion, page by page. */
+  counterparties(): AsyncGenerator<string[]>;
+  /** Clients, whole, in batches; those that are gone are absent. */
+  clients(refs: readonly string[]): Promise<Map<string, OnecClient>>;
   /** One client, whole. */
   client(ref: string): Promise<OnecClient | undefined>;
 }

@@ -99,6 +99,13 @@ export function clientReader(context: ReaderContext, things: ThingReader, marks:
 
   return {
     clients,
+    counterparties: async function* (): AsyncGenerator<string[]> {
+      const query = { select: ['Ref_Key', 'DeletionMark'], orderby: 'Code,Description', pageSize: 500 };
+      for await (const rows of odata.pages(names.set, query)) {
+        const refs = rows.flatMap((row) => (flagOf(row, 'DeletionMark') ? [] : (refOf(row, 'Ref_Key') ?? [])));
+        if (refs.length > 0) yield refs;
+      }
+    },
     clientsByContact: async (wanted: { phones: readonly string[]; emails: readonly string[] }) => {
       const found = { phone: new Map<string, readonly string[]>(), email: new Map<string, readonly string[]>() };
       if (wanted.phones.length === 0 && wanted.emails.length === 0) return found;

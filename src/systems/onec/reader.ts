@@ -32,6 +32,8 @@ export function onecReader(options: OnecReaderOptions): OnecReader {
     statesByName: states.statesByName,
     marks: marks.marks,
     byAmoId: marks.byAmoId,
+    counterparties: clients.counterparties,
+    clients: (refs) => clients.clients(refs.map((ref) => ref.toLowerCase())),
     clientsByContact: clients.clientsByContact,
     contractsOf: clients.contractsOf,
     client: async (ref) => (await clients.clients([ref.toLowerCase()])).get(ref.toLowerCase()),

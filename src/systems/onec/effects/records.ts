@@ -13,7 +13,7 @@ interface Information {
 
 /** The property that the mapping names, or why values of it cannot be kept. */
 export async function propertyOf(
-  writer: OnecWriter,
+  writer: Pick<OnecWriter, 'reader' | 'mapping'>,
   name: OnecPropertyName,
 ): Promise<OnecProperty | { missing: string }> {
   const { found } = await writer.reader.properties();
@@ -26,12 +26,12 @@ export async function propertyOf(
  * its type's name, a number too (recorded answers of a live base).
  */
 export async function writeInformation(
-  writer: OnecWriter,
+  writer: Pick<OnecWriter, 'odata' | 'mapping'>,
   wanted: Information,
-  onSend: () => Promise<void>,
+  onSend?: () => Promise<void>,
 ): Promise<void> {
   const { set, ref, property, value } = wanted;
-  const key = { [OBJECT]: { guid: ref, set }, [PROPERTY]: { guid: property.ref } };
+  const key = { [OBJECT]: { guid: ref, set }, [PROPERTY]: { guid: property.own?.[set] ?? property.ref } };
   const values: OnecEntity = { [VALUE]: String(value), [`${VALUE}_Type`]: property.type };
   await writer.odata.putRecord(writer.mapping.properties.register, key, values, onSend);
 }
