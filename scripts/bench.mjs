@@ -5,10 +5,11 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { measureModules } from '../test/bench/modules.mjs';
-import { createShop, startStandins, timeNode } from '../test/bench/program.mjs';
+import { measureOnec } from '../test/bench/onec.mjs';
+import { byRoute, createShop, distinct, startStandins, timeNode } from '../test/bench/program.mjs';
 
 const ROUNDS = 15;
-const PARTS = ['thousand', 'ten-thousand', 'idle', 'modules'];
+const PARTS = ['thousand', 'ten-thousand', 'onec', 'idle', 'modules'];
 const root = fileURLToPath(new URL('..', import.meta.url));
 /** Another installation may be named (that of a packed tarball, of an older version), and parts alone: `-- idle modules`. */
 const given = parseArgs({
@@ -53,10 +54,6 @@ async function seedShop(standins, orders) {
   });
 }
 
-function distinct(values) {
-  return [...new Set(values)];
-}
-
 async function withShop(name, orders, settings, work) {
   const standins = await startStandins(program);
   const shop = await createShop(program, join(temporary, name), `${standins.env}${settings}\n`);
@@ -84,18 +81,9 @@ async function pass(shop, { kaspi, amo }, created, job = 'kaspi:poll', updated =
     amo: amoJournal.length,
     writes: amoJournal.filter(({ method }) => method !== 'GET').length,
     refused: [...kaspiJournal, ...amoJournal].filter(({ status }) => status === 429 || status === 403).length,
-    routes: byRoute(amoJournal),
+    // `GET /api/v4/leads/7/notes?…` as `GET /leads/{id}/notes`.
+    routes: byRoute(amoJournal, (path) => path.replace('/api/v4', '').replace(/\/\d+/g, '/{id}')),
   };
-}
-
-/** `GET /api/v4/leads/7/notes?…` as `GET /leads/{id}/notes`. */
-function byRoute(journal) {
-  const counts = new Map();
-  for (const { method, path } of journal) {
-    const route = `${method} ${path.replace('/api/v4', '').replace(/\/\d+/g, '/{id}')}`;
-    counts.set(route, (counts.get(route) ?? 0) + 1);
-  }
-  return [...counts].sort(([, a], [, b]) => b - a);
 }
 
 /** Each order once, with its buyer, its goods and its note. */
@@ -219,6 +207,10 @@ function verdict({ value, bound }) {
 async function measureParts() {
   if (parts.includes('thousand')) await measureThousand();
   if (parts.includes('ten-thousand')) await measureTenThousand();
+  if (parts.includes('onec')) {
+    const table = (...one) => tables.push(one);
+    await measureOnec({ program, folder: join(temporary, 'onec'), note, table });
+  }
   if (parts.includes('idle')) await measureIdle();
   if (!parts.includes('modules')) return;
   const rows = await measureModules({ root, program, rounds: ROUNDS, timeNode, median });

@@ -9,7 +9,7 @@ const start = promisify(execFile);
 /** Written by the preload when the process ends; see `peakPreload`. */
 const PEAK_FILE = 'SDELKA_BENCH_PEAK';
 
-const MAPPING = `kaspi:
+const KASPI_MAPPING = `kaspi:
   deal:
     fields: { 900101: "{code}", 900102: "{deliveryAddress.formattedAddress}" }
     external_id_field: 900101
@@ -37,10 +37,10 @@ process.on('exit', () => {
 const baseEnv = { PATH: process.env.PATH ?? '' };
 
 /** A folder with settings, mapping and a migrated database of its own, and the program to be run there. */
-export async function createShop(program, folder, env) {
+export async function createShop(program, folder, env, mapping = KASPI_MAPPING) {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, '.env'), env);
-  writeFileSync(join(folder, 'mapping.yaml'), MAPPING);
+  writeFileSync(join(folder, 'mapping.yaml'), mapping);
   const preload = join(folder, 'peak.cjs');
   writeFileSync(preload, peakPreload);
   const shop = {
@@ -73,9 +73,9 @@ export function timeNode(args) {
   return ms;
 }
 
-/** The program's own `sandbox` in another process: an empty shop and an empty account. */
-export async function startStandins(program) {
-  const child = spawn(process.execPath, ['--', program, 'sandbox', '--orders', '0'], {
+/** The program's own `sandbox` in another process: an empty shop and an empty account; 1C as the options have it. */
+export async function startStandins(program, ...options) {
+  const child = spawn(process.execPath, ['--', program, 'sandbox', '--orders', '0', ...options], {
     env: baseEnv,
     stdio: ['ignore', 'pipe', 'ignore'],
   });
@@ -84,6 +84,7 @@ export async function startStandins(program) {
     env,
     kaspi: control(new URL(valueIn(env, 'KASPI_API_URL')).origin),
     amo: control(valueIn(env, 'AMO_BASE_URL')),
+    onec: control(valueIn(env, 'ONEC_ODATA_URL').replace(/\/odata\/.*$/, '')),
     close: () => child.kill(),
   };
 }
@@ -94,7 +95,7 @@ function firstOutput(child) {
     child.once('exit', () => reject(new Error('the stand-ins ended before they were ready')));
     child.stdout.setEncoding('utf8').on('data', (part) => {
       text += part;
-      if (/^AMO_CATALOG_ID=.+\n/m.test(text)) resolve(text);
+      if (/\n\n$/.test(text)) resolve(text);
     });
   });
 }
@@ -117,4 +118,18 @@ function control(url) {
     state: () => get('state'),
     journal: () => get('journal'),
   };
+}
+
+/** Rows of a table, most requests first; `named` makes one route of addresses that differ in ids. */
+export function byRoute(journal, named) {
+  const counts = new Map();
+  for (const { method, path } of journal) {
+    const route = `${method} ${named(path)}`;
+    counts.set(route, (counts.get(route) ?? 0) + 1);
+  }
+  return [...counts].sort(([, a], [, b]) => b - a);
+}
+
+export function distinct(values) {
+  return [...new Set(values)];
 }
