@@ -132,12 +132,18 @@ function stageOf(document: OnecDocument, deal: LinkState | undefined, rows: Know
   return stays ?? stageFor(rows, place);
 }
 
-/** What an export has seen just like this it leaves alone; else 1C's own dates tell, where it keeps both. */
+/**
+ * What an export has seen just like this it leaves alone, and what an import has written since. Of others 1C's own dates
+ * tell, as far as it keeps them; they are whole seconds, so that equal ones vouch for nothing once the document is another.
+ */
 function exchangeOf(document: OnecDocument, seen: SeenDocument | undefined): Exchange {
   if (seen?.signature === signatureOf(document)) return 'exchanged';
-  const written = document.writtenAt ?? document.marks.writtenAt;
-  if (seen !== undefined && written === undefined) return 'changed';
-  return isExchanged(document) ? 'exchanged' : 'changed';
+  if (seen === undefined) return isExchanged(document) ? 'exchanged' : 'changed';
+  const { exportedAt = '', updatedAt = '', writtenAt } = document.marks;
+  const written = document.writtenAt ?? writtenAt;
+  if (written === undefined) return 'changed';
+  const isImported = seen.importedState === document.state?.name && updatedAt >= written;
+  return exportedAt > written || (seen.importedState !== undefined && isImported) ? 'exchanged' : 'changed';
 }
 
 function lineOf({ kind, article, maker, name, priceMinor, quantity, totalMinor, amoId }: OnecLine): ListedLine {
