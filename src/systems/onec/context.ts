@@ -31,6 +31,8 @@ export interface ReaderContext extends OnecReaderOptions {
   hash: string;
   /** The answer of the first call under this key, for the whole run; a failure is not kept. */
   once<T>(key: string, load: () => Promise<T>): Promise<T>;
+  /** Things that stand in 1C and that it would not show: reference → its words. */
+  hidden: Map<string, string>;
 }
 
 export function readerContext(options: OnecReaderOptions): ReaderContext {
@@ -39,6 +41,7 @@ export function readerContext(options: OnecReaderOptions): ReaderContext {
   const kept = new Map<string, Promise<unknown>>();
   return {
     ...options,
+    hidden: new Map(),
     hash: createHash('sha256').update(JSON.stringify(named)).digest('hex').slice(0, 16),
     once: <T>(key: string, load: () => Promise<T>): Promise<T> => {
       const known = kept.get(key) as Promise<T> | undefined;
@@ -116,7 +119,7 @@ export function byRef(rows: readonly OnecEntity[]): Map<string, OnecEntity> {
   return found;
 }
 
-/** Things of a catalog by reference, each asked for once a run; what is gone, or not shown to us, is absent. */
+/** Things of a catalog by reference, each asked for once a run; what is gone is absent, and what is not shown to us is `hidden` besides. */
 export function thingReader(context: ReaderContext) {
   const kept = new Map<string, Map<string, OnecEntity | undefined>>();
   return async (
@@ -143,7 +146,7 @@ export function thingReader(context: ReaderContext) {
 
 /** One object that our user may not see makes 1C refuse the whole batch; the others are then asked for one by one. */
 async function rowsOf(
-  { odata, log }: ReaderContext,
+  { odata, log, hidden }: ReaderContext,
   set: string,
   refs: readonly string[],
   select: readonly string[] | undefined,
@@ -152,11 +155,21 @@ async function rowsOf(
     return await odata.byRefs(set, refs, select);
   } catch (error) {
     if (!isRefusal(error)) throw error;
-    log.warn({ set, reason: error.message }, '1C does not show some objects; documents go on without them');
+    log.warn({ set, reason: error.message }, '1C does not show some objects');
     const found = new Map<string, OnecEntity>();
-    if (refs.length === 1 || odataCode(error) === '8') return found;
+    // A set that is not published is one that the exchange can do without, or it would not have begun.
+    if (odataCode(error) === '8') return found;
+    if (refs.length === 1) {
+      for (const ref of refs) hidden.set(ref, error.message);
+      return found;
+    }
     for (const ref of refs) {
-      for (const [key, row] of (await unlessRefused(odata.byRefs(set, [ref], select))) ?? []) found.set(key, row);
+      try {
+        for (const [key, row] of await odata.byRefs(set, [ref], select)) found.set(key, row);
+      } catch (refusal) {
+        if (!isRefusal(refusal)) throw refusal;
+        hidden.set(ref, refusal.message);
+      }
     }
     return found;
   }

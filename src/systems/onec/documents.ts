@@ -53,10 +53,37 @@ async function documentsOf(
     } else if (row instanceof Error) {
       documents.set(head.ref, row);
     } else {
-      documents.set(head.ref, converted(head, row, names, facts));
+      documents.set(head.ref, unseenFault(context, names, row) ?? converted(head, row, names, facts));
     }
   }
   return documents;
+}
+
+/** Without its client or a part of its goods a deal would be wrong, and nobody would know. */
+function unseenFault(
+  { hidden, mapping }: ReaderContext,
+  names: OnecDocumentMapping,
+  row: OnecEntity,
+): RecordFault | undefined {
+  const { counterparty, item, work } = mapping.catalogs;
+  const things = (table: typeof names.goods, set: string) =>
+    rowsOf(row, table?.table).map((line) => ({ set, ref: refOf(line, table?.item) }));
+  const unseen = [
+    { set: counterparty.set, ref: refOf(row, ownerOf(names)) },
+    ...things(names.goods, item.set),
+    ...things(names.works, work.set),
+  ].find(({ ref }) => hidden.has(ref ?? ''));
+  if (unseen === undefined) return undefined;
+  const { set, ref = '' } = unseen;
+  return new RecordFault(
+    `it needs ${ref} of ${set}, which 1C does not show: ${hidden.get(ref)}`,
+    'Give the user of ONEC_USER a role that may read it without restrictions on rows; it is tried again by itself.',
+  );
+}
+
+/** Whose the document is. */
+function ownerOf({ counterparty, customer }: OnecDocumentMapping): string | undefined {
+  return counterparty ?? customer;
 }
 
 function converted(
@@ -105,7 +132,7 @@ async function factsOf(context: ReaderContext, parts: DocumentParts, names: Onec
   const all = [...rows.values()];
   const marks = await parts.marks.marks(names.set, [...rows.keys()]);
   const states = await parts.states.statesOf(names, all);
-  const owner = names.counterparty ?? names.customer;
+  const owner = ownerOf(names);
   const clients = await parts.clients.clients(all.map((row) => refOf(row, owner)));
   const lines = await linesOf(context, parts, names, all);
   const cars = await carsOf(context, parts.things, names, rows);
