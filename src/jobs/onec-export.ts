@@ -4,7 +4,7 @@ import { type OnecJobContext, usableOnec } from './onec-reading.ts';
 
 export const onecExport = defineJob({
   name: 'onec:export',
-  summary: '1C work orders and customer orders become amoCRM deals and are kept up to date',
+  summary: '1C work orders and customer orders become amoCRM deals, and deals follow them',
   systems: ['onec', 'amocrm'],
   lookback: 'ONEC_EXPORT_LOOKBACK',
   only: {

@@ -4,7 +4,7 @@ import type { OnecJobContext } from './onec-reading.ts';
 
 export const onecImport = defineJob({
   name: 'onec:import',
-  summary: 'amoCRM deals become 1C documents; a new stage moves the document on',
+  summary: 'amoCRM deals become 1C documents, and the states of documents follow their deals',
   systems: ['onec', 'amocrm'],
   lookback: 'ONEC_IMPORT_LOOKBACK',
   only: {
