@@ -1,5 +1,5 @@
 import type { OnecMapping } from '../config/mapping-onec-types.ts';
-import type { OnecDocument } from '../domain/onec.ts';
+import type { OnecDocument, OnecHead } from '../domain/onec.ts';
 import { DOCUMENT_RECORD, type DocumentOptions, stagelessState, stateSubject } from './onec-export-deal.ts';
 import { type OnecJobContext, type UsableOnec, zoneOf } from './onec-reading.ts';
 
@@ -68,7 +68,7 @@ async function goodsCatalog({ settings, clients, tables, log, now }: OnecJobCont
 export function dealReports({ tables, now }: OnecJobContext) {
   /** States of which this pass has told, either way. */
   const told = new Set<string>();
-  const goneSubject = ({ ref }: OnecDocument) => `${DOCUMENT_RECORD}:${ref}`;
+  const goneSubject = ({ ref }: Pick<OnecHead, 'ref'>) => `${DOCUMENT_RECORD}:${ref}`;
   return {
     /** A state without a row is told of once, whatever documents are in it. */
     state: async (document: OnecDocument, options: DocumentOptions): Promise<void> => {
@@ -86,5 +86,11 @@ export function dealReports({ tables, now }: OnecJobContext) {
     },
     /** A document that was told of stands again, or is made anew. */
     stands: (document: OnecDocument): Promise<void> => tables.deals.clear('deal_gone', goneSubject(document), now),
+    /** The deal is left to people: a mark may be a slip, and who has set it may not know of the deal. */
+    marked: ({ ref, number }: OnecHead, dealId: string): Promise<void> => {
+      const message = `1C document ${number} is marked for deletion; its deal ${dealId} is left as it is`;
+      return tables.deals.report('document_gone', goneSubject({ ref }), message, now);
+    },
+    unmarked: (head: OnecHead): Promise<void> => tables.deals.clear('document_gone', goneSubject(head), now),
   };
 }

@@ -30,6 +30,8 @@ interface Page {
   /** 1C names a deal that cannot be theirs: why, or that it is gone. */
   astray: ReadonlyMap<string, Standing>;
   noted: ReadonlySet<string>;
+  /** Failed documents, whether or not their next attempt is due. */
+  failed: ReadonlyMap<string, boolean>;
 }
 
 const NOTHING: Page = {
@@ -41,6 +43,7 @@ const NOTHING: Page = {
   imported: new Set(),
   astray: new Map(),
   noted: new Set(),
+  failed: new Map(),
 };
 
 /** 1C's documents of a slice, and what amoCRM shall hold of each. Whole documents are read of new and changed ones alone. */
@@ -61,8 +64,10 @@ export function documentReading(context: OnecJobContext, onec: UsableOnec): Read
   }
 
   async function plan(head: OnecHead): Promise<Plan> {
-    const document = await documentOf(head);
     const record = { kind: DOCUMENT_RECORD, key: head.ref };
+    // It has failed while it stood; nothing is asked of a document that people have done away with.
+    if (head.deletionMark) return { record, effects: [] };
+    const document = await documentOf(head);
     const astray = page.astray.get(head.ref);
     if (astray?.state === 'taken') throw takenFault(astray.dealId);
     // What an older plan of it has brought about has to be compared yet.
@@ -80,6 +85,12 @@ export function documentReading(context: OnecJobContext, onec: UsableOnec): Read
   async function change(head: OnecHead, links: ReadonlyMap<string, LinkState>): Promise<readonly Change[]> {
     if (page.still.has(head.ref)) return [];
     const document = await documentOf(head);
+    if (head.deletionMark) {
+      await reports.marked(head, links.get(keys.deal(sourceOf(head)))?.remoteId ?? '');
+      done.set(head.ref, document);
+      return [];
+    }
+    if (page.seen.has(head.ref)) await reports.unmarked(head);
     if (!page.known.has(head.ref) && page.seen.has(head.ref)) await reports.stands(document);
     const given = await options();
     await reports.state(document, given);
@@ -90,7 +101,7 @@ export function documentReading(context: OnecJobContext, onec: UsableOnec): Read
 
   return {
     recordKind: DOCUMENT_RECORD,
-    pages: (slice) => reader.heads(slice),
+    pages: (slice) => reader.heads(slice, { marked: true }),
     again: (ref) => reader.head(ref),
     chosen: async function* (names) {
       const { heads, problems } = await chosenDocuments(reader, names);
@@ -108,7 +119,7 @@ export function documentReading(context: OnecJobContext, onec: UsableOnec): Read
       done = new Map();
       return prepared.adopted;
     },
-    wanted: ({ ref }) => !page.still.has(ref),
+    wanted: ({ ref, deletionMark }) => !page.still.has(ref) && (!deletionMark || page.failed.has(ref)),
     plan,
     linksOf: (ref) => [keys.deal(sourceOf({ ref })), keys.dealGoods(sourceOf({ ref })), onecKeys.mark(ref)],
     change,
@@ -125,20 +136,22 @@ export function documentReading(context: OnecJobContext, onec: UsableOnec): Read
 
 async function prepare(
   heads: readonly OnecHead[],
-  { known, links }: WhatIsBound,
+  { known, links, failed }: WhatIsBound,
   { context, onec, options }: { context: OnecJobContext; onec: UsableOnec; options: () => Promise<DocumentOptions> },
 ): Promise<{ page: Page; adopted: readonly Adopted[] }> {
   const dealKey = (ref: string) => keys.deal(sourceOf({ ref }));
   const seen = await context.tables.onec.seen(heads.map(({ ref }) => ref));
-  // Who chooses a document wants it compared anew.
-  const isStill = (head: OnecHead) => context.only === undefined && seen.get(head.ref)?.signature === signatureOf(head);
+  // Who chooses a document wants it compared anew, and what was refused is planned anew: its client may have been corrected.
+  const isStill = (head: OnecHead) =>
+    context.only === undefined && failed.get(head.ref) !== true && seen.get(head.ref)?.signature === signatureOf(head);
   const still = heads.filter(isStill).map(({ ref }) => ref);
   const standing = heads.filter(({ ref }) => links.has(dealKey(ref))).map(({ ref }) => ref);
   const planned = heads.filter(({ ref }) => known.has(dealKey(ref)) || links.has(dealKey(ref))).map(({ ref }) => ref);
-  const found = { seen, still: new Set(still), known: new Set(planned), standing: new Set(standing) };
+  const found = { seen, still: new Set(still), known: new Set(planned), standing: new Set(standing), failed };
   const page: Page = { ...NOTHING, ...found };
-  // A deal that is on its way has nothing yet that could be compared.
-  const due = heads.filter(({ ref }) => !page.still.has(ref) && (page.standing.has(ref) || !known.has(dealKey(ref))));
+  // A deal that is on its way has nothing yet that could be compared; what has failed waits for its next attempt.
+  const isDue = ({ ref, deletionMark }: OnecHead) => !deletionMark && (failed.get(ref) ?? !known.has(dealKey(ref)));
+  const due = heads.filter((head) => !page.still.has(head.ref) && (page.standing.has(head.ref) || isDue(head)));
   if (due.length === 0) return { page, adopted: [] };
   const documents = await onec.reader.documents(due);
   const readable = [...documents.values()].flatMap((document) => (document instanceof Error ? [] : [document]));

@@ -45,6 +45,8 @@ export interface WhatIsBound {
   /** Keys of creates that were ever planned. */
   known: ReadonlySet<string>;
   links: ReadonlyMap<string, LinkState>;
+  /** Failed records by their keys: whether the next attempt is due, which plans them anew. */
+  failed: ReadonlyMap<string, boolean>;
 }
 
 export interface ReadOptions {
@@ -110,7 +112,7 @@ async function readPage<R>(
   const records = page.filter((record) => !seen.has(reading.keyOf(record)));
   for (const record of records) seen.add(reading.keyOf(record));
   counts.fetched += records.length;
-  const { known, links, adopted } = await whatIsBound(reading, sink, records);
+  const { known, links, adopted } = await whatIsBound(reading, sink, records, failed);
   const plans: Plan[] = [];
   const changes: Change[] = [];
   const problems: { record: RecordRef; reason: string }[] = [];
@@ -157,10 +159,15 @@ async function readPage<R>(
 }
 
 /** What is known of a page's records, with what the source itself says of them. */
-async function whatIsBound<R>(reading: Reading<R>, sink: Sink, records: readonly R[]) {
+async function whatIsBound<R>(
+  reading: Reading<R>,
+  sink: Sink,
+  records: readonly R[],
+  failed: ReadonlyMap<string, boolean>,
+) {
   const known = new Set(await sink.known(records.map((record) => reading.knownBy(reading.keyOf(record)))));
   const links = new Map(await sink.links(records.flatMap((record) => reading.linksOf?.(reading.keyOf(record)) ?? [])));
-  const adopted = (await reading.prepare?.(records, { known, links })) ?? [];
+  const adopted = (await reading.prepare?.(records, { known, links, failed })) ?? [];
   for (const { key, remoteId, applied = null } of adopted.flatMap(linksOfAdopted)) {
     known.add(key);
     links.set(key, { key, remoteId, applied, planned: applied, revision: 0 });

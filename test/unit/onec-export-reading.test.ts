@@ -170,6 +170,15 @@ describe('the reading of documents', () => {
     const link = { key: dealKey(number), kind: 'amocrm.deal', remoteId: String(id), applied };
     await database.transaction((tx) => saveLinks(tx, [link, mark], NOW));
   }
+  /** As if amoCRM had refused the deal, and the next attempt were due. */
+  async function refuse(number: number, agoMs: number): Promise<void> {
+    const { database } = fresh;
+    const due = { state: 'failed', due_at: new Date(NOW.getTime() - 1000).toISOString() } as const;
+    await database.db.updateTable('outbox').set(due).where('key', '=', dealKey(number)).execute();
+    const record = { kind: 'onec-doc', key: ref(number) };
+    const at = new Date(NOW.getTime() - agoMs);
+    await database.transaction((tx) => keepFailed(tx, 'onec:export', record, 'made up', at));
+  }
   const link = async (number: number) => (await linkStates(fresh.database.db, [dealKey(number)])).get(dealKey(number));
 
   const AS_MADE = { price: 100, pipelineId: 8, statusId: 81, tags: [], fields: { 31: 'ТК1' } };
@@ -206,6 +215,48 @@ describe('the reading of documents', () => {
     await pass();
     await pass();
     expect(await pending()).toContain(`${dealKey(1)}#1`);
+  });
+
+  test('what was refused is planned anew although the document has stood still: its client may have been corrected', async () => {
+    documents = [document(1)];
+    await pass();
+    await refuse(1, 2 * 86_400_000);
+    documents = [document(1, { amountMinor: 20000 })];
+    expect(await pass()).toEqual(['ТК1']);
+    const [failed] = await stored('failed');
+    expect(JSON.parse(failed?.payload ?? '{}')).toMatchObject({ price: 200 });
+  });
+
+  test('a document with a fault is not read again before its next attempt', async () => {
+    documents = [document(1, { marks: { amoId: 900 } }), document(2, { marks: { amoId: 900 } })];
+    deals = [deal(900)];
+    await pass();
+    expect(await pass()).toEqual([]);
+  });
+
+  test('a document that was marked for deletion before it could be exported makes no deal, and is failed no more', async () => {
+    const record = { kind: 'onec-doc', key: ref(1) };
+    const yesterday = new Date(NOW.getTime() - 86_400_000);
+    await fresh.database.transaction((tx) => keepFailed(tx, 'onec:export', record, 'made up', yesterday));
+    documents = [document(1, { deletionMark: true }), document(2, { deletionMark: true, marks: { amoId: 900 } })];
+    deals = [deal(900)];
+    await pass();
+    expect(await pending()).toEqual([]);
+    expect(await link(2)).toBeUndefined();
+    expect(await fresh.database.db.selectFrom('failed_records').select('key').execute()).toEqual([]);
+  });
+
+  test('a document that is marked for deletion when its deal stands is told of once, until the mark is taken away', async () => {
+    documents = [document(1)];
+    await pass();
+    await bind(1, 900, AS_MADE);
+    documents = [document(1, { dataVersion: 'B', deletionMark: true, amountMinor: 0 })];
+    await pass();
+    expect([await pending(), await alerts()]).toEqual([[], [{ kind: 'document_gone', subject: `onec-doc:${ref(1)}` }]]);
+    expect(await pass()).toEqual([]);
+    documents = [document(1, { dataVersion: 'C' })];
+    await pass();
+    expect([await pending(), await alerts()]).toEqual([[], []]);
   });
 
   test('R38 a state of an import that is newer than what was seen is not sent back', async () => {

@@ -158,6 +158,8 @@ describe('heads', () => {
       posted: true,
     });
     expect(heads[2]).not.toHaveProperty('writtenAt');
+    const withMarked = await all((await run()).heads(TODAY, { marked: true }));
+    expect(withMarked.filter(({ deletionMark }) => deletionMark).map(({ ref }) => ref)).toEqual([guid(6)]);
   });
 
   test('an old document comes back by its field of the last operation and by the extension’s date, each document once', async () => {

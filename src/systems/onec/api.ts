@@ -90,8 +90,11 @@ export interface OnecProperty {
  * A document that cannot be read (gone, a broken row) is a `RecordFault` in the answer, never an exception for the rest.
  */
 export interface OnecReader {
-  /** Documents of both kinds whose date, or time of writing, is in the range; each document once; pages of heads. */
-  heads(range: Range): AsyncGenerator<OnecHead[]>;
+  /**
+   * Documents of both kinds whose date, or time of writing, is in the range; each document once; pages of heads. Those that are
+   * marked for deletion only where they are asked for.
+   */
+  heads(range: Range, how?: { marked?: boolean }): AsyncGenerator<OnecHead[]>;
   /** Whole documents by their heads, in batches: lines, client, names, states, marks. */
   documents(heads: readonly OnecHead[]): Promise<Map<string, OnecDocument | Error>>;
   head(ref: string): Promise<OnecHead | undefined>;

@@ -85,7 +85,7 @@ export function headReader(context: ReaderContext, marks: MarkReader) {
     }
   }
 
-  async function* heads(range: Range): AsyncGenerator<OnecHead[]> {
+  async function* heads(range: Range, { marked = false }: { marked?: boolean } = {}): AsyncGenerator<OnecHead[]> {
     const { from, to } = localRange(range, zone);
     const written = byProperty
       ? await marks.writtenBetween(from, to)
@@ -95,7 +95,7 @@ export function headReader(context: ReaderContext, marks: MarkReader) {
       for await (const page of window(kind, from, to, written)) {
         const fresh = page.filter(({ ref }) => !seen.has(ref));
         for (const { ref } of fresh) seen.add(ref);
-        const usable = fresh.filter((head) => !head.deletionMark);
+        const usable = fresh.filter((head) => marked || !head.deletionMark);
         if (usable.length > 0) yield usable;
       }
       const older = [...written]
@@ -103,7 +103,7 @@ export function headReader(context: ReaderContext, marks: MarkReader) {
         .map(([ref]) => ref);
       const rows = older.length === 0 ? [] : await odata.byRefs(kind.names.set, older, kind.select);
       const found = [...rows].flatMap(([ref, row]) => headFrom(kind, row, written.get(ref)?.at) ?? []);
-      const usable = found.filter((head) => !head.deletionMark);
+      const usable = found.filter((head) => marked || !head.deletionMark);
       if (usable.length > 0) yield usable;
     }
   }
