@@ -18,8 +18,9 @@ import { dialects, freshDatabase } from '../support/databases.ts';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const READMES = ['README.md', 'README.ru.md'] as const;
 const GUIDES = ['docs/kaspi.md', 'docs/kaspi.ru.md'] as const;
+const ONEC = ['docs/onec.md', 'docs/onec.ru.md'] as const;
 const OPERATING = ['docs/operating.md', 'docs/operating.ru.md'] as const;
-const PAGES = [...READMES, ...GUIDES, ...OPERATING, 'CONTRIBUTING.md', 'CHANGELOG.md', 'DECISIONS.md'];
+const PAGES = [...READMES, ...GUIDES, ...ONEC, ...OPERATING, 'CONTRIBUTING.md', 'CHANGELOG.md', 'DECISIONS.md'];
 
 function read(path: string): string {
   return readFileSync(join(ROOT, path), 'utf8');
@@ -103,7 +104,7 @@ describe.each(READMES)('%s', (path) => {
 });
 
 test('both languages tell the same: the same headings, the same rows, the same blocks', () => {
-  for (const [one, other] of [READMES, GUIDES, OPERATING]) {
+  for (const [one, other] of [READMES, GUIDES, ONEC, OPERATING]) {
     const shape = (path: string) => {
       const text = read(path);
       return {
@@ -148,6 +149,11 @@ function reportedKinds(): string[] {
   const sources = [
     ['src/runner/deliver.ts', /openAlert\(tx, '(\w+)'/g],
     ['src/systems/amocrm/effects/reports.ts', /\bkind: '(\w+)'/g],
+    ...['create', 'dropped', 'id', 'state'].map(
+      (file) => [`src/systems/onec/effects/${file}.ts`, /\bkind: '(\w+)',\s+subject\b/g] as const,
+    ),
+    ['src/jobs/onec-export-options.ts', /\.report\('(\w+)'/g],
+    ['src/jobs/onec-import-reading.ts', /\.report\('(\w+)'/g],
   ] as const;
   return sources.flatMap(([file, opened]) => [...read(file).matchAll(opened)].map(([, kind]) => kind ?? ''));
 }
@@ -155,7 +161,9 @@ function reportedKinds(): string[] {
 test.each(OPERATING)('%s says of every alert what to do', (path) => {
   const rows = rowNames(read(path));
   const reported = reportedKinds();
-  expect(new Set(reported)).toEqual(new Set(['conflict', 'deal_gone', 'in_doubt', 'mapping', 'max_changes']));
+  const ofAmo = ['conflict', 'deal_gone', 'in_doubt', 'mapping', 'max_changes'];
+  const ofOnec = ['document_gone', 'goods_off', 'onec_ambiguous', 'onec_dropped', 'onec_lines'];
+  expect(new Set(reported)).toEqual(new Set([...ofAmo, ...ofOnec]));
   expect([...HEALTH_KINDS, ...reported, 'audit', ...DIFFERENCE_KINDS].filter((kind) => !rows.has(kind))).toEqual([]);
 });
 
@@ -181,8 +189,22 @@ test.each(GUIDES)('the mapping in %s is valid', async (path) => {
   }
 });
 
+test.each(ONEC)('every mapping in %s is valid', async (path) => {
+  const mappings = blocks(read(path), 'yaml');
+  const baseDir = await mkdtemp(join(tmpdir(), 'sdelka-docs-'));
+  try {
+    for (const mapping of mappings) {
+      await writeFile(join(baseDir, 'mapping.yaml'), mapping);
+      expect((await loadMapping({ baseDir })).onec).toBeDefined();
+    }
+    expect(mappings.length).toBeGreaterThan(1);
+  } finally {
+    await rm(baseDir, { recursive: true, force: true });
+  }
+});
+
 describe.each(dialects)('%s', (dialect) => {
-  test.each([...READMES, ...GUIDES, ...OPERATING])('takes every statement in %s', async (path) => {
+  test.each([...READMES, ...GUIDES, ...ONEC, ...OPERATING])('takes every statement in %s', async (path) => {
     const text = read(path);
     const shell = blocks(text, 'sh').flatMap((block) => /sqlite3 [\w.]+ "\n([^"]+)"/.exec(block)?.[1] ?? []);
     const statements = [...blocks(text, 'sql'), ...shell]
