@@ -20,6 +20,29 @@ export function laidOver(own: unknown): unknown {
   return merged(merged(onecBase, preset.source), withSets(parts, preset.sets));
 }
 
+/** Parts of the mapping that hold names of 1C. */
+const NAMES = ['documents', 'catalogs', 'properties'] as const;
+
+/** Where the operator's names are not the preset's; `usual`: the names of properties that hold for every preset. */
+export function namedByOperator(own: unknown, usual: Readonly<Record<string, unknown>>): string[] {
+  if (!isMap(own)) return [];
+  const before = laidOver({ preset: own.preset });
+  const after = laidOver(own);
+  if (!isMap(before) || !isMap(after)) return [];
+  return NAMES.flatMap((part) =>
+    changedLeaves(part === 'properties' ? merged(usual, before[part]) : before[part], after[part], `onec.${part}`),
+  );
+}
+
+function changedLeaves(before: unknown, after: unknown, path: string): string[] {
+  if (isMap(after)) {
+    return Object.entries(after).flatMap(([key, value]) =>
+      changedLeaves(isMap(before) ? ownOf(before, key) : undefined, value, `${path}.${key}`),
+    );
+  }
+  return typeof after === 'string' && after !== before ? [path] : [];
+}
+
 /** A preset that there is not is a fault of its own, and no reason to call every name missing. */
 function presetOf(name: unknown): OnecPreset {
   const known = Object.entries(onecPresets).find(([one]) => one === name);

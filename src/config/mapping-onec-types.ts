@@ -114,6 +114,8 @@ export interface OnecStatusRow {
 /** The `onec` part of the mapping, preset and overrides merged. */
 export interface OnecMapping {
   readonly preset: 'alfa-auto-6' | 'ut-11' | 'unf' | 'none';
+  /** Places of 1C's names that the operator gave in the place of the preset's (`onec.documents.workOrder.reason`). */
+  readonly named?: readonly string[];
   readonly server: {
     /** IANA; absent: ONEC_TIMEZONE. */
     readonly timeZone: string | undefined;

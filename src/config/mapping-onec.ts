@@ -1,7 +1,7 @@
 import { catalogs, constants, defaults } from './mapping-onec-catalogs.ts';
 import { documentMapping, name } from './mapping-onec-documents.ts';
 import { catalogFields, exportPart, fields, importPart, statuses, users } from './mapping-onec-exchange.ts';
-import { laidOver, USUAL_PRESET } from './mapping-onec-merge.ts';
+import { laidOver, namedByOperator, USUAL_PRESET } from './mapping-onec-merge.ts';
 import type { OnecDocKey, OnecMapping } from './mapping-onec-types.ts';
 import {
   list,
@@ -51,16 +51,26 @@ const documents = map<OnecMapping['documents']>(
   },
 );
 
+const USUAL_PROPERTIES = {
+  lead: 'amolead',
+  client: 'amoclient',
+  item: 'amocatalog',
+  exportedAt: 'Дата выгрузки на сайт',
+  updatedAt: 'Дата обновления',
+  writtenAt: 'Дата записи',
+  idType: 'auto',
+} as const;
+
 const properties = map<OnecMapping['properties']>({
   register: required(name),
   chart: required(name),
-  lead: withDefault('amolead', text),
-  client: withDefault('amoclient', text),
-  item: withDefault('amocatalog', text),
-  exportedAt: withDefault('Дата выгрузки на сайт', text),
-  updatedAt: withDefault('Дата обновления', text),
-  writtenAt: withDefault('Дата записи', text),
-  idType: withDefault('auto', oneOf('auto', 'number', 'string')),
+  lead: withDefault(USUAL_PROPERTIES.lead, text),
+  client: withDefault(USUAL_PROPERTIES.client, text),
+  item: withDefault(USUAL_PROPERTIES.item, text),
+  exportedAt: withDefault(USUAL_PROPERTIES.exportedAt, text),
+  updatedAt: withDefault(USUAL_PROPERTIES.updatedAt, text),
+  writtenAt: withDefault(USUAL_PROPERTIES.writtenAt, text),
+  idType: withDefault(USUAL_PROPERTIES.idType, oneOf('auto', 'number', 'string')),
 });
 
 const changes = mapped(
@@ -112,4 +122,7 @@ const parts = mapped(
 );
 
 /** The `onec` part of the mapping, laid over its preset. */
-export const readOnecMapping: Reader<OnecMapping> = (value, path, report) => parts(laidOver(value), path, report);
+export const readOnecMapping: Reader<OnecMapping> = (value, path, report) => {
+  const read = parts(laidOver(value), path, report);
+  return read === undefined ? undefined : { ...read, named: namedByOperator(value, USUAL_PROPERTIES) };
+};

@@ -6,7 +6,7 @@ import type { CoreSettings } from '../config/settings.ts';
 import type { JobContext } from '../runner/job.ts';
 import type { AmoSettings } from '../systems/amocrm/settings.ts';
 import type { OnecPropertyName, OnecReader } from '../systems/onec/api.ts';
-import { withoutMissing } from '../systems/onec/names.ts';
+import { isNamed, withoutMissing } from '../systems/onec/names.ts';
 import type { OnecSettings } from '../systems/onec/settings.ts';
 import type { AmoAccess } from './kaspi-compare.ts';
 
@@ -43,7 +43,7 @@ export interface OnecNeeds {
 
 /**
  * Compares the mapping's names with what 1C publishes, before anything is read. What a job can do without is left out, with
- * a warning; everything else is one configError (78) that lists all faults.
+ * a word in the log, unless the operator has named it; everything else is one configError (78) that lists all faults.
  */
 export async function usableOnec(
   { reader: open, mapping }: OnecAccess,
@@ -52,12 +52,16 @@ export async function usableOnec(
 ): Promise<UsableOnec> {
   const first = await open();
   const names = await first.checkNames();
-  const unpublished = names.essential.filter((fault) => needs.kinds.some((kind) => isSetOf(fault, kind)));
+  const unpublished = names.essential.filter(
+    (fault) => !isNamed(mapping, fault) && needs.kinds.some((kind) => isSetOf(fault, kind)),
+  );
   const others = names.essential.filter((fault) => !unpublished.includes(fault));
   const mapped = needs.kinds.filter((kind) => mapping.documents[kind] !== undefined);
   const isOneLeft = mapped.some((kind) => !unpublished.some((fault) => isSetOf(fault, kind)));
   const { faults: ofProperties } = await first.properties();
-  const lacking = ofProperties.filter((fault) => needs.properties.some((name) => namesProperty(fault, name)));
+  const lacking = ofProperties.filter(
+    (fault) => isNamed(mapping, fault) || needs.properties.some((name) => namesProperty(fault, name)),
+  );
   const none = mapped.length > 0 ? unpublished : ['onec.documents: neither work orders nor customer orders are mapped'];
   const faults = [...others, ...(isOneLeft ? [] : none), ...lacking];
   if (faults.length > 0) throw unfit(faults);

@@ -34,6 +34,20 @@ describe('the onec part', () => {
     expect((await loadMapping({ baseDir: folderWith('onec:\n') })).onec).toBeUndefined();
   });
 
+  test("names that the operator gave are told from the preset's", async () => {
+    expect((await load('onec: {}\n')).named).toEqual([]);
+    const same = 'onec: { properties: { writtenAt: Дата записи }, documents: { workOrder: { manager: null } } }\n';
+    expect((await load(same)).named).toEqual([]);
+    const own = 'documents: { workOrder: { reason: Причина, goods: { vat: Ставка_Key } } }';
+    const { named } = await load(`onec: { ${own}, catalogs: { maker: Catalog_Y }, properties: { lead: сделка } }\n`);
+    expect(named).toEqual([
+      'onec.documents.workOrder.reason',
+      'onec.documents.workOrder.goods.vat',
+      'onec.catalogs.maker.set',
+      'onec.properties.lead',
+    ]);
+  });
+
   test('with nothing in it the names of Alfa-Auto 6 and the defaults of the contract hold', async () => {
     const onec = await load('onec: {}\n');
     expect(onec).toMatchObject({

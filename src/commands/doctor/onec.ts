@@ -10,7 +10,7 @@ import { missingDefaults } from '../../jobs/onec-import-options.ts';
 import type { Database } from '../../state/database.ts';
 import type { OnecOdata, OnecReader } from '../../systems/onec/api.ts';
 import type { OnecCache } from '../../systems/onec/memory.ts';
-import { onecReader, withoutMissing } from '../../systems/onec/reader.ts';
+import { isNamed, onecReader, withoutMissing } from '../../systems/onec/reader.ts';
 import type { OnecSettings } from '../../systems/onec/settings.ts';
 import { fromLocal } from '../../systems/onec/time.ts';
 import type { CommandContext } from '../define.ts';
@@ -62,14 +62,15 @@ export async function checkOnec(
 function judgeNames(
   findings: Findings,
   { essential, missing }: { essential: readonly string[]; missing: readonly string[] },
-  { documents }: OnecMapping,
+  mapping: OnecMapping,
 ): void {
-  // A kind of documents that is not published is left out while the other one is there.
+  const { documents } = mapping;
+  // A kind of documents that is not published is left out while the other one is there, unless the operator named it.
   const kinds = DEAL_KINDS.filter((kind) => documents[kind] !== undefined);
   const isGone = (kind: string) => essential.some((fault) => fault.startsWith(`onec.documents.${kind}.set:`));
   const isOneLeft = !kinds.every(isGone);
   const isSpared = (fault: string) =>
-    isOneLeft && kinds.some((kind) => fault.startsWith(`onec.documents.${kind}.set:`));
+    isOneLeft && !isNamed(mapping, fault) && kinds.some((kind) => fault.startsWith(`onec.documents.${kind}.set:`));
   for (const fault of essential.filter((one) => !isSpared(one))) findings.wrong('1C names', fault, REMEDY);
   for (const fault of [...essential.filter(isSpared), ...missing]) {
     findings.warn(

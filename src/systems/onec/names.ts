@@ -12,8 +12,8 @@ export const METADATA_FACT = 'onec_metadata_hash';
 
 /**
  * Every name of the mapping against $metadata, which weighs megabytes: read once a week, and again when it is asked for fresh or
- * something essential was missing. Entries are `path: what is not there`. Names of the chain's own documents are never essential, since
- * an export does without them: where one cannot be used at all, the path is that of the whole document.
+ * something essential was missing. Entries are `path: what is not there`. What the operator named is essential; of the preset's names
+ * those of the chain's own documents never are, since an export does without them: where one cannot be used at all, the path is that of the whole document.
  */
 export async function checkNames(context: ReaderContext, fresh: boolean): Promise<NamesCheck> {
   const key = `onec:names:${context.hash}`;
@@ -30,9 +30,11 @@ class Findings {
   readonly essential: string[] = [];
   readonly missing: string[] = [];
   readonly #metadata: OnecMetadata;
+  readonly #mapping: OnecMapping;
 
-  constructor(metadata: OnecMetadata) {
+  constructor(metadata: OnecMetadata, mapping: OnecMapping) {
     this.#metadata = metadata;
+    this.#mapping = mapping;
   }
 
   /** Whether the set is there; says so where it is not. */
@@ -48,8 +50,15 @@ class Findings {
   }
 
   add(path: string, what: string, essential: boolean): void {
-    (essential ? this.essential : this.missing).push(`${path}: ${what}`);
+    const fault = `${path}: ${what}`;
+    (essential || isNamed(this.#mapping, fault) ? this.essential : this.missing).push(fault);
   }
+}
+
+/** Whether a fault is about a name that the operator gave: nobody can do without what was asked for by name. */
+export function isNamed({ named = [] }: Pick<OnecMapping, 'named'>, fault: string): boolean {
+  const path = pathOf(fault);
+  return named.some((one) => one === path || one.startsWith(`${path}.`));
 }
 
 const STANDS_FOR_DEAL: readonly OnecDocKey[] = ['workOrder', 'customerOrder'];
@@ -83,7 +92,7 @@ const FIELDS = [
 
 /** Pure. */
 export function namesAgainst(mapping: OnecMapping, metadata: OnecMetadata): NamesCheck {
-  const findings = new Findings(metadata);
+  const findings = new Findings(metadata, mapping);
   for (const [type, names] of Object.entries(mapping.documents)) {
     if (names !== undefined) checkDocument(findings, type as OnecDocKey, names);
   }

@@ -4,6 +4,7 @@ import type { OnecEntity, OnecProperty, OnecPropertyName } from './api.ts';
 import { guid } from './api.ts';
 import { cachedWhileFine, collect, DAY_MS, type ReaderContext, unlessRefused } from './context.ts';
 import { fold } from './filters.ts';
+import { isNamed } from './names.ts';
 import { flagOf, refFromText, refOf, textOf } from './schema.ts';
 
 /** Names that the standard subsystem library gives in every configuration (seen in Alfa-Auto 6.1). */
@@ -51,8 +52,9 @@ async function readProperties(
       const ref = textOf(choice.row, 'Ref_Key').toLowerCase();
       const type = await typeOfValues(context, name, ref, choice.row);
       found.push([name, { ref, type, ...(Object.keys(choice.own).length === 0 ? {} : { own: choice.own }) }]);
-    } else if (!OPTIONAL.includes(name)) {
-      faults.push(`onec.properties.${name}: no additional information "${named}" in ${chart}`);
+    } else {
+      const fault = `onec.properties.${name}: no additional information "${named}" in ${chart}`;
+      if (!OPTIONAL.includes(name) || isNamed(context.mapping, fault)) faults.push(fault);
     }
   }
   return { found, faults };

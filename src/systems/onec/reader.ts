@@ -10,7 +10,7 @@ import { checkNames } from './names.ts';
 import { propertyReader } from './properties.ts';
 import { stateReader } from './states.ts';
 
-export { withoutMissing } from './names.ts';
+export { isNamed, withoutMissing } from './names.ts';
 
 /**
  * 1C as the mapping describes it, for one run: what documents share is asked for once, reference data comes from the cache. Errors are
