@@ -35,6 +35,8 @@ afterEach(async () => {
   open = undefined;
 });
 
+const ITEMS = 'Catalog_Номенклатура';
+const unitIn = (rows: unknown) => (rows as { ЕдиницаИзмерения_Key?: string }[])[0]?.ЕдиницаИзмерения_Key;
 const writes = (requests: readonly string[]) => requests.filter((one) => !one.startsWith('GET'));
 const ofDeal = ({ base }: OnecScene, set: string, dealId: number) =>
   base.entities(set).filter((one) => String(one.Комментарий ?? '').includes(`[amo:${dealId}]`));
@@ -92,6 +94,28 @@ describe('a chain of documents', () => {
     expect(await it.linkOf(`amocrm:deal:onec:${ref}`)).toMatchObject({ remoteId: '501', applied: { price: 11_600 } });
     expect(await it.linkOf(`amocrm:deal-goods:onec:${ref}`)).toMatchObject({ applied: { DB83034: 2 } });
     expect(await it.linkOf(keys.document(501))).toMatchObject({ applied: { type: 'workOrder', state: 'В работе' } });
+  });
+
+  test('goods are counted in the unit of each item, asked for once for all documents; one that is hidden keeps its own', async () => {
+    const it = await scene();
+    const model = it.base.entity(ITEMS, it.base.ref(ITEMS, 'Ступица с подшипником'));
+    const { Ref_Key: _, Code: __, DataVersion: ___, ОсновнаяЕдиницаИзмерения_Key: common, ...values } = model ?? {};
+    const made = [1, 2, 3].map((n) =>
+      it.base.edit({ set: ITEMS, changes: { ...values, Description: `Деталь ${n}`, Артикул: `D-${n}` } }),
+    );
+    const chainOf = (at: number) => {
+      const [row] = (workOrderEffect(it.base, 501 + at).payload as { body: { Товары: object[] } }).body.Товары;
+      const extra = { Товары: [{ ...row, Номенклатура_Key: made[at]?.Ref_Key }] };
+      return [...chain(it.base, 501 + at).slice(0, 5), workOrderEffect(it.base, 501 + at, { extra })];
+    };
+    const { requests } = await it.deliver([...chainOf(0), ...chainOf(1)]);
+    expect(requests.filter((one) => one === `GET ${ITEMS}`)).toHaveLength(1);
+    it.onec.standin.configure({ rlsHidden: [String(made[2]?.Ref_Key)] });
+    expect((await it.deliver(chainOf(2))).counts).toMatchObject({ created: 1, failed: 0 });
+    const units = [501, 502, 503].flatMap((id) => ofDeal(it, WORK_ORDER, id)).map(({ Товары }) => unitIn(Товары));
+    const own = made.map((item) => item.ОсновнаяЕдиницаИзмерения_Key);
+    expect(new Set([...own, common]).size).toBe(4);
+    expect(units).toEqual([own[0], own[1], it.base.ref('Catalog_ЕдиницыИзмерения', 'шт')]);
   });
 
   test('a half-made chain of a database that was lost is completed, not doubled', async () => {

@@ -601,7 +601,13 @@ describe('what may exist already', () => {
     requests();
     await reader.clientsByContact({ phones: ['+79999999998'], emails: [] });
     expect(requests()).toEqual([]);
-    expect(await reader.contractsOf(standin.ref(CLIENTS, 'Примеров Пётр'))).toHaveLength(1);
+    const owners = [standin.ref(CLIENTS, 'Примеров Пётр'), standin.ref(CLIENTS, 'ООО «Пример»')];
+    requests();
+    const contracts = await reader.contractsOf(owners);
+    expect(requests()).toHaveLength(1);
+    const ownersOf = (refs: readonly string[] | undefined) =>
+      refs?.map((ref) => standin.entity('Catalog_ДоговорыВзаиморасчетов', ref)?.Owner_Key);
+    expect(owners.map((owner) => ownersOf(contracts.get(owner)))).toEqual(owners.map((owner) => [owner]));
   });
 
   test('items by article in its search form, by the article itself where 1C keeps none, and by name', async () => {

@@ -134,8 +134,8 @@ export interface OnecReader {
     names: readonly string[];
   }): Promise<{ ref: string; code: string; article: string; name: string }[]>;
   makersByName(names: readonly string[]): Promise<Map<string, string>>;
-  /** A counterparty's contracts that are not marked, the main one first. */
-  contractsOf(ref: string): Promise<string[]>;
+  /** Counterparty → its contracts that are not marked, the main one first. */
+  contractsOf(refs: readonly string[]): Promise<Map<string, string[]>>;
   /** Documents of a kind whose comment holds a marker of ours, dated from here on: deal → ref. */
   markedDocuments(type: OnecChainType, from: OnecLocal): Promise<Map<number, string>>;
   /** Every state by its name and by its predefined name, lower case. */

@@ -1,9 +1,10 @@
 import type { OnecMapping } from '../../config/mapping-onec-types.ts';
 import { lastTen, type OnecClient } from '../../domain/onec.ts';
-import { castRef, type OnecEntity } from './api.ts';
+import { castRef, guid, type OnecEntity } from './api.ts';
 import { collect, isRefusal, onecRef, type ReaderContext, type ThingReader } from './context.ts';
 import { BATCH, chunks } from './filters.ts';
 import type { MarkReader } from './marks.ts';
+import { orFilters } from './query.ts';
 import { flagOf, refOf, rowsOf, textOf, typeOf } from './schema.ts';
 import { trustsCast } from './trust.ts';
 
@@ -124,18 +125,30 @@ export function clientReader(context: ReaderContext, things: ThingReader, marks:
       }
       return found;
     },
-    contractsOf: async (ref: string): Promise<string[]> => {
-      const contracts = mapping.catalogs.contract;
-      if (contracts === undefined) return [];
-      const rows = await odata.list(contracts.set, { filter: `${contracts.owner} eq guid'${ref}'` });
-      return rows
-        .filter(
-          (row) => refOf(row, contracts.owner) === ref && !flagOf(row, 'DeletionMark') && !flagOf(row, 'IsFolder'),
-        )
-        .sort((a, b) => mainFirst(a, b) || textOf(a, 'Code').localeCompare(textOf(b, 'Code'), 'en'))
-        .flatMap((row) => refOf(row, 'Ref_Key') ?? []);
-    },
+    contractsOf: (refs: readonly string[]) => contractsOf(context, refs),
   };
+}
+
+async function contractsOf(
+  { odata, mapping }: ReaderContext,
+  owners: readonly string[],
+): Promise<Map<string, string[]>> {
+  const found = new Map<string, string[]>();
+  const contracts = mapping.catalogs.contract;
+  if (contracts === undefined) return found;
+  const rows: OnecEntity[] = [];
+  for (const filter of orFilters(owners.map((ref) => `${contracts.owner} eq ${guid(ref)}`))) {
+    rows.push(...(await odata.list(contracts.set, { filter })));
+  }
+  const usable = rows
+    .filter((row) => !flagOf(row, 'DeletionMark') && !flagOf(row, 'IsFolder'))
+    .sort((a, b) => mainFirst(a, b) || textOf(a, 'Code').localeCompare(textOf(b, 'Code'), 'en'));
+  for (const row of usable) {
+    const [owner, ref] = [refOf(row, contracts.owner), refOf(row, 'Ref_Key')];
+    if (owner === undefined || ref === undefined || !owners.includes(owner)) continue;
+    found.set(owner, [...(found.get(owner) ?? []), ref]);
+  }
+  return found;
 }
 
 /** `Основной` is a flag of contracts in Alfa-Auto 6.1; elsewhere the oldest code goes first. */

@@ -3,6 +3,7 @@ import type { OnecMapping } from '../../../config/mapping-onec-types.ts';
 import type { Delivery } from '../../../domain/handler.ts';
 import type { OnecOdata, OnecReader } from '../api.ts';
 import type { OnecEffectMemory } from './memory.ts';
+import type { OwnUnits } from './units.ts';
 
 /** What every write at 1C works with. */
 export interface OnecWriter {
@@ -15,6 +16,7 @@ export interface OnecWriter {
   living: Living;
   /** References of what this run has made: nothing can hang there yet, and nobody else has touched it. */
   made: Set<string>;
+  units: OwnUnits;
   timing: Timing;
 }
 

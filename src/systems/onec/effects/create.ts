@@ -12,11 +12,10 @@ import { createOf, findStanding } from './find.ts';
 import { HONOURED, lookAfresh } from './look.ts';
 import { goneNeeds } from './needs.ts';
 import { type CreatePayload, KINDS, keys } from './payloads.ts';
-import { withOwnUnits } from './units.ts';
 
 /** Objects that are made once: clients, contracts, goods, works and documents. One a request, for 1C takes no batches. */
 export function createHandler(writer: OnecWriter, kind: string): EffectHandler {
-  const { odata, living, memory, timing } = writer;
+  const { odata, living, memory, timing, units } = writer;
   /** Phones and e-mails of clients that this run has made or met: what was read of 1C before cannot show them. */
   const met = new Map<string, string>();
   /** Row id → what it needs and 1C no longer has. */
@@ -59,6 +58,8 @@ export function createHandler(writer: OnecWriter, kind: string): EffectHandler {
     }
     const left = deliveries.filter(({ row }) => !settled.has(row.id));
     for (const [id, missing] of await goneNeeds(writer, left)) gone.set(id, missing);
+    const sendable = left.filter(({ row }) => !gone.has(row.id));
+    await units.prepare(kind, () => sendable.map(bodyOf));
     return settled;
   }
 
@@ -71,8 +72,7 @@ export function createHandler(writer: OnecWriter, kind: string): EffectHandler {
       return new Map([[delivery.row.id, { state: 'renew', keys: missing, reason }]]);
     }
     const { set } = createOf(delivery);
-    const filled = filledBody(createOf(delivery), (key) => idOf(delivery, key));
-    const body = await withOwnUnits(writer, kind, filled);
+    const body = await units.filled(kind, bodyOf(delivery));
     const made = await make(set, deterministicRef(delivery.row.key), body, onSend);
     const ref = refOf(made.answer, 'Ref_Key');
     // An answer that names no object leaves the deliverer in doubt, who then looks for it.
@@ -129,6 +129,10 @@ export function createHandler(writer: OnecWriter, kind: string): EffectHandler {
 }
 
 const STANDS_FOR_DEAL: readonly string[] = [KINDS.workOrder, KINDS.customerOrder];
+
+function bodyOf(delivery: Delivery): OnecEntity {
+  return filledBody(createOf(delivery), (key) => idOf(delivery, key));
+}
 
 /** Clients are shared by whoever has their phone; the others are known by their own key alone, which is unique already. */
 function reserving(kind: string): Pick<EffectHandler, 'reservation'> {

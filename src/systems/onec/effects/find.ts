@@ -84,13 +84,11 @@ async function findWorks({ reader }: OnecWriter, wanted: readonly Wish<'work'>[]
 }
 
 async function findContracts({ reader }: OnecWriter, wanted: readonly Wish<'owner'>[]): Promise<Hits> {
-  const hits: Hits = [];
-  for (const [owner, group] of groupBy(wanted, ({ delivery, find }) => idOf(delivery, find.clientKey))) {
-    // 1C may have made one by itself together with the client, so that even new clients are asked for theirs.
-    const contracts = await reader.contractsOf(owner);
-    for (const { id } of group) hits.push([id, contracts]);
-  }
-  return hits;
+  if (wanted.length === 0) return [];
+  const owners = new Map(wanted.map(({ id, delivery, find }) => [id, idOf(delivery, find.clientKey)]));
+  // 1C may have made one by itself together with the client, so that even new clients are asked for theirs.
+  const contracts = await reader.contractsOf([...new Set(owners.values())]);
+  return [...owners].map(([id, owner]) => [id, contracts.get(owner) ?? []]);
 }
 
 async function findDocuments(writer: OnecWriter, wanted: readonly Wish<'marker'>[]): Promise<Hits> {

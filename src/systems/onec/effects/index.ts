@@ -9,6 +9,7 @@ import type { OnecEffectMemory } from './memory.ts';
 import { KINDS } from './payloads.ts';
 import { postHandler } from './post.ts';
 import { stateHandler } from './state.ts';
+import { ownUnits } from './units.ts';
 
 /** A request may still be running in 1C for minutes after its connection was lost (seen with first requests after idling). */
 const QUIET_MS = 300_000;
@@ -48,6 +49,7 @@ export function onecEffects({
     zone,
     living: livingObjects(odata),
     made: new Set<string>(),
+    units: ownUnits(odata, mapping),
     timing,
   };
   return [

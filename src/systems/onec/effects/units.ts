@@ -1,7 +1,9 @@
+import type { OnecMapping } from '../../../config/mapping-onec-types.ts';
 import type { OnecChainType } from '../../../domain/onec.ts';
-import type { OnecEntity } from '../api.ts';
+import type { OnecEntity, OnecOdata } from '../api.ts';
+import { unlessRefused } from '../context.ts';
+import { BATCH, chunks } from '../filters.ts';
 import { refOf } from '../schema.ts';
-import type { OnecWriter } from './context.ts';
 import { KINDS } from './payloads.ts';
 
 const TYPES: { readonly [kind: string]: OnecChainType } = {
@@ -11,26 +13,60 @@ const TYPES: { readonly [kind: string]: OnecChainType } = {
 };
 
 /**
- * The body of a document whose goods are counted in the unit of each item: 1C makes that unit itself when an item is written
- * (Alfa-Auto's ОсновнаяЕдиницаИзмерения), so that nobody knows it before. An item without one keeps what the row had.
+ * The units that goods are counted in: 1C makes an item's unit itself when the item is written (Alfa-Auto's
+ * ОсновнаяЕдиницаИзмерения), so that nobody knows it before. Each item is asked for once a run.
  */
-export async function withOwnUnits(
-  { odata, mapping }: OnecWriter,
-  kind: string,
-  body: OnecEntity,
-): Promise<OnecEntity> {
-  const type = TYPES[kind];
-  const goods = type === undefined ? undefined : mapping.documents[type]?.goods;
-  const { set, lineUnit } = mapping.catalogs.item;
-  if (goods?.unit === undefined || lineUnit === undefined) return body;
-  const { table, item, unit } = goods;
-  const rows = (body[table] ?? []) as OnecEntity[];
-  const refs = rows.flatMap((row) => refOf(row, item) ?? []);
-  if (refs.length === 0) return body;
-  const items = await odata.byRefs(set, refs, ['Ref_Key', lineUnit]);
-  const filled = rows.map((row) => {
-    const own = refOf(items.get(refOf(row, item) ?? '') ?? {}, lineUnit);
-    return own === undefined ? row : { ...row, [unit]: own };
-  });
-  return { ...body, [table]: filled };
+export interface OwnUnits {
+  /** Reads the units of all items of these documents at once, so that none is asked for by its own. */
+  prepare(kind: string, bodies: () => readonly OnecEntity[]): Promise<void>;
+  /** The body of a document with the unit of each item; an item without one keeps what the row had. */
+  filled(kind: string, body: OnecEntity): Promise<OnecEntity>;
+}
+
+export function ownUnits(odata: OnecOdata, { documents, catalogs }: OnecMapping): OwnUnits {
+  const { set, lineUnit } = catalogs.item;
+  const units = new Map<string, string | undefined>();
+
+  function goodsOf(kind: string) {
+    const type = TYPES[kind];
+    const goods = type === undefined ? undefined : documents[type]?.goods;
+    return goods?.unit === undefined || lineUnit === undefined ? undefined : { ...goods, unit: goods.unit, lineUnit };
+  }
+
+  async function read(refs: readonly string[], column: string): Promise<void> {
+    const unknown = [...new Set(refs)].filter((ref) => !units.has(ref));
+    for (const some of chunks(unknown, BATCH)) {
+      // One item that our user may not see makes 1C refuse all of them; they are then asked for with their document.
+      const rows = await unlessRefused(odata.byRefs(set, some, ['Ref_Key', column]));
+      if (rows === undefined) continue;
+      for (const ref of some) units.set(ref, refOf(rows.get(ref) ?? {}, column));
+    }
+  }
+
+  return {
+    prepare: async (kind, bodies) => {
+      const goods = goodsOf(kind);
+      if (goods === undefined) return;
+      const rows = bodies().flatMap((body) => (body[goods.table] ?? []) as OnecEntity[]);
+      await read(
+        rows.flatMap((row) => refOf(row, goods.item) ?? []),
+        goods.lineUnit,
+      );
+    },
+    filled: async (kind, body) => {
+      const goods = goodsOf(kind);
+      if (goods === undefined) return body;
+      const rows = (body[goods.table] ?? []) as OnecEntity[];
+      if (rows.length === 0) return body;
+      await read(
+        rows.flatMap((row) => refOf(row, goods.item) ?? []),
+        goods.lineUnit,
+      );
+      const counted = rows.map((row) => {
+        const own = units.get(refOf(row, goods.item) ?? '');
+        return own === undefined ? row : { ...row, [goods.unit]: own };
+      });
+      return { ...body, [goods.table]: counted };
+    },
+  };
 }
