@@ -158,7 +158,7 @@ function listening(account: AmocrmStandin, issued: string[]): AmocrmStandin {
 }
 
 function tokensIn(settings: Record<string, string | undefined>): string[] {
-  const named = Object.entries(settings).filter(([name]) => /_(TOKEN|SECRET|KEY)$/.test(name));
+  const named = Object.entries(settings).filter(([name]) => /_(TOKEN|SECRET|KEY|PASSWORD)$/.test(name));
   const url = settings.DATABASE_URL ?? '';
   const password = url.startsWith('postgres') ? new URL(url).password : '';
   return [...named.map(([, value]) => value ?? ''), password].filter((text) => text.length >= 6);
