@@ -24,6 +24,13 @@ interface Item<L = Unlink> {
   link: L;
 }
 
+interface Comparison {
+  changes: Difference[];
+  reports: Report[];
+  /** What the deal is left with of what was wanted: goods that have no element are not among it. */
+  reached: Goods;
+}
+
 interface Difference {
   sku: string;
   elementId: number;
@@ -33,7 +40,7 @@ interface Difference {
 
 /** Goods of deals that stand: added, changed, taken away. Only what we have linked is unlinked. */
 export function dealGoodsHandler({ client, memory }: DealGoodsOptions): EffectHandler {
-  const differences = new Map<number, { changes: Difference[]; reports: Report[] }>();
+  const differences = new Map<number, Comparison>();
   /** Rows of which this run has sent something. */
   const begun = new Set<number>();
   /** What the last request asked for, for amoCRM counts the items that it refuses. */
@@ -47,7 +54,7 @@ export function dealGoodsHandler({ client, memory }: DealGoodsOptions): EffectHa
     for (const delivery of deliveries) {
       const present = links.get(dealIdOf(delivery));
       if (!present) {
-        settled.set(delivery.row.id, asFound(delivery, [goneReport(delivery, dealIdOf(delivery))]));
+        settled.set(delivery.row.id, asFound(delivery, { reports: [goneReport(delivery, dealIdOf(delivery))] }));
         continue;
       }
       const found = compare(delivery, present, {
@@ -56,7 +63,7 @@ export function dealGoodsHandler({ client, memory }: DealGoodsOptions): EffectHa
         begun: delivery.row.sentAt !== null || begun.has(delivery.row.id),
       });
       differences.set(delivery.row.id, found);
-      if (found.changes.length === 0) settled.set(delivery.row.id, asFound(delivery, found.reports));
+      if (found.changes.length === 0) settled.set(delivery.row.id, asFound(delivery, found));
     }
     return settled;
   }
@@ -100,7 +107,7 @@ export function dealGoodsHandler({ client, memory }: DealGoodsOptions): EffectHa
     return new Map(
       deliveries.map((delivery) => [
         delivery.row.id,
-        { state: 'done', ...asFound(delivery, differences.get(delivery.row.id)?.reports ?? []) },
+        { state: 'done', ...asFound(delivery, differences.get(delivery.row.id)) },
       ]),
     );
   }
@@ -192,25 +199,38 @@ function compare(
   delivery: Delivery,
   links: readonly ElementLink[],
   { bound, linkedByUs, begun }: WhatIsKnown,
-): { changes: Difference[]; reports: Report[] } {
+): Comparison {
   const payload = payloadOf(delivery);
   const changes: Difference[] = [];
   const reports: Report[] = [];
-  for (const sku of skusOf(payload)) {
-    const elementId = Number(bound.get(keys.good(payload.catalogId, sku)) ?? Number.NaN);
-    if (Number.isNaN(elementId)) continue;
+  for (const [elementId, skus] of elementsOf(payload, bound)) {
+    const sumOf = (goods: Goods, some: readonly string[]) => some.reduce((sum, one) => sum + (goods[one] ?? 0), 0);
     const present = links
       .filter((link) => link.elementId === elementId && link.catalogId === payload.catalogId)
       .reduce((sum, link) => sum + link.quantity, 0);
-    const wanted = payload.to[sku] ?? 0;
+    const wanted = sumOf(payload.to, skus);
     if (same(present, wanted)) continue;
-    const before = payload.ours.map((goods) => goods[sku] ?? 0);
+    const before = payload.ours.map((goods) => sumOf(goods, skus));
+    const linked = skus.filter((sku) => linkedByUs.has(linkKey(payload, sku)));
     // Goods that never got onto the deal, or that this change has taken off already, are missing through us, not through a person.
-    if (begun || !linkedByUs.has(linkKey(payload, sku))) before.push(0);
+    if (linked.length < skus.length) before.push(0, ...payload.ours.map((goods) => sumOf(goods, linked)));
+    if (begun) before.push(0);
+    const sku = skus[0] ?? '';
     if (before.some((quantity) => same(quantity, present))) changes.push({ sku, elementId, present, wanted });
     else if (!same(before[0] ?? 0, wanted)) reports.push(conflictReport(delivery, dealIdOf(delivery), `goods ${sku}`));
   }
-  return { changes, reports };
+  const reached = Object.entries(payload.to).filter(([sku]) => bound.has(keys.good(payload.catalogId, sku)));
+  return { changes, reports, reached: Object.fromEntries(reached) };
+}
+
+/** Element → the goods that it stands for: several where the catalog does not tell them apart, and a deal has each element once. */
+function elementsOf(payload: DealGoodsPayload, bound: ReadonlyMap<string, string>): Map<number, string[]> {
+  const elements = new Map<number, string[]>();
+  for (const sku of skusOf(payload)) {
+    const elementId = Number(bound.get(keys.good(payload.catalogId, sku)) ?? Number.NaN);
+    if (!Number.isNaN(elementId)) elements.set(elementId, [...(elements.get(elementId) ?? []), sku]);
+  }
+  return elements;
 }
 
 /** Weighed goods have three decimals; a float on the way must not look like a change. */
@@ -218,8 +238,8 @@ function same(a: number, b: number): boolean {
   return Math.abs(a - b) < 0.0005;
 }
 
-function asFound(delivery: Delivery, reports: readonly Report[]): Found {
+function asFound(delivery: Delivery, { reports = [], reached }: Partial<Comparison> = {}): Found {
   const { goodsKey, to } = payloadOf(delivery);
   const remoteId = String(dealIdOf(delivery));
-  return { remoteId, links: [{ key: goodsKey, kind: KINDS.dealGoods, remoteId, applied: to }], reports };
+  return { remoteId, links: [{ key: goodsKey, kind: KINDS.dealGoods, remoteId, applied: reached ?? to }], reports };
 }

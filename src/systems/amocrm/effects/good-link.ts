@@ -16,16 +16,18 @@ export function goodLinkHandler({ client, memory }: GoodLinkOptions): EffectHand
   /** Rows that amoCRM has acknowledged in this run: sent again, they may be linked all the same. */
   const acknowledged = new Set<number>();
   /** What the last request held, in its order: a refusal names its items by their places. */
-  let asked: readonly Delivery[] = [];
+  let asked: readonly (readonly Delivery[])[] = [];
 
   async function send(deliveries: readonly Delivery[], onSend: () => Promise<void>): Promise<Map<number, Outcome>> {
     const linked = await linkedAlready(deliveries.filter(({ row }) => row.sentAt !== null || acknowledged.has(row.id)));
-    asked = deliveries.filter(({ row }) => !linked.has(row.id));
-    const links = asked.map((delivery) => ({
-      ...idsOf(delivery),
-      catalogId: payloadOf(delivery).catalogId,
-      quantity: payloadOf(delivery).quantity,
-    }));
+    asked = byElement(deliveries.filter(({ row }) => !linked.has(row.id)));
+    const links = asked.flatMap((same) => {
+      const [first] = same;
+      if (first === undefined) return [];
+      // Weighed goods have three decimals; a sum of floats must not look like another quantity.
+      const quantity = Math.round(same.reduce((sum, one) => sum + payloadOf(one).quantity, 0) * 1000) / 1000;
+      return [{ ...idsOf(first), catalogId: payloadOf(first).catalogId, quantity }];
+    });
     if (links.length > 0) await client.linkDeals(links, onSend);
     for (const { row } of deliveries) acknowledged.add(row.id);
     return new Map(deliveries.map((delivery) => [delivery.row.id, { state: 'done', remoteId: remoteIdOf(delivery) }]));
@@ -81,15 +83,15 @@ export function goodLinkHandler({ client, memory }: GoodLinkOptions): EffectHand
     judge: (error) => {
       const outcomes = new Map<number, Outcome>();
       for (const { requestId, path, code } of validationErrors(error.answer)) {
-        const delivery = requestId === '' ? undefined : asked[Number(requestId)];
-        if (!delivery) continue;
         const reason = `amoCRM refused the link (${path || 'item'}: ${code})`;
-        outcomes.set(
-          delivery.row.id,
-          path.startsWith('to_entity_id')
-            ? { state: 'renew', keys: [payloadOf(delivery).goodKey], reason }
-            : { state: 'refused', reason },
-        );
+        for (const delivery of (requestId === '' ? undefined : asked[Number(requestId)]) ?? []) {
+          outcomes.set(
+            delivery.row.id,
+            path.startsWith('to_entity_id')
+              ? { state: 'renew', keys: [payloadOf(delivery).goodKey], reason }
+              : { state: 'refused', reason },
+          );
+        }
       }
       return outcomes;
     },
@@ -98,6 +100,16 @@ export function goodLinkHandler({ client, memory }: GoodLinkOptions): EffectHand
       return { sku: goodKey.split(':').slice(3).join(':'), quantity } satisfies Record<string, Json>;
     },
   };
+}
+
+/** Goods of a deal that one element stands for are one link: what a second link of the same element does is not documented. */
+function byElement(deliveries: readonly Delivery[]): Delivery[][] {
+  const groups = new Map<string, Delivery[]>();
+  for (const delivery of deliveries) {
+    const key = `${payloadOf(delivery).catalogId}:${remoteIdOf(delivery)}`;
+    groups.set(key, [...(groups.get(key) ?? []), delivery]);
+  }
+  return [...groups.values()];
 }
 
 function payloadOf(delivery: Delivery): GoodLinkPayload {

@@ -110,6 +110,8 @@ export type DealGoodsPayload = {
   to: Goods;
   /** What we may have linked before: another quantity is a person's. */
   ours: Goods[];
+  /** Goods are not made: those that the catalog lacks are left out, and hold nothing up. */
+  mayLack?: true;
 };
 
 /** What a deal holds that we write and keep up to date. */
@@ -231,7 +233,8 @@ export function dealGoodsEffect(
 ): Effect {
   const dealKey = keys.deal(source);
   const goodsKey = keys.dealGoods(source);
-  const wanted = Object.keys(payload.to).map((identity) => keys.good(payload.catalogId, identity));
+  const goods = Object.keys(payload.to).map((identity) => keys.good(payload.catalogId, identity));
+  const wanted = payload.mayLack ? [] : goods;
   return {
     key: `${goodsKey}#${revision}`,
     kind: KINDS.dealGoods,
