@@ -77,7 +77,7 @@ function boundAlready(
 ): Adopted {
   const applied = link.applied as DealState | null;
   const goods = isExchanged(document) ? (quantitiesOf(document, options) ?? {}) : {};
-  const missing = [...goodsThing(document, link.remoteId, goods, options), markThing(document, options)];
+  const missing = [goodsThing(document, link.remoteId, goods), markThing(document, options)];
   return {
     record: recordOf(document),
     dealKey: link.key,
@@ -106,7 +106,7 @@ function namedByOnec(
     dealId: deal.id,
     applied: asJson(isAgreed ? agreedState(document, deal, options) : stateShown(document, deal, options)),
     others: [
-      ...goodsThing(document, String(deal.id), goods, options),
+      goodsThing(document, String(deal.id), goods),
       ...goodThings(deal, elements, bound, options),
       markThing(document, options),
       ...(document.marks.amoId === deal.id ? [{ key: idKey, kind: ONEC_KINDS.id, remoteId: String(deal.id) }] : []),
@@ -151,9 +151,8 @@ function goodsShown(deal: Deal, elements: ReadonlyMap<string, number>, { catalog
   return goods;
 }
 
-function goodsThing(document: OnecDocument, remoteId: string, applied: Goods, { catalogId }: DocumentOptions) {
-  if (catalogId === undefined) return [];
-  return [{ key: keys.dealGoods(sourceOf(document)), kind: KINDS.dealGoods, remoteId, applied }];
+function goodsThing(document: OnecDocument, remoteId: string, applied: Goods) {
+  return { key: keys.dealGoods(sourceOf(document)), kind: KINDS.dealGoods, remoteId, applied };
 }
 
 /** Elements that stand on the deal and that 1C alone knew: bound from now on, so that they can be taken off again. */

@@ -102,7 +102,9 @@ export function dealOf(document: OnecDocument, since: string, options: DocumentO
         { [client.kind === 'company' ? 'companyKey' : 'contactKey']: clientKey(client) }),
     externalId: document.number,
     exactName: true,
-    ...(goods === undefined ? {} : { goods, goodsKey: keys.dealGoods(sourceOf(document)) }),
+    // Without lists it has none yet; once they are there, the document's next change brings them.
+    goods: goods ?? {},
+    goodsKey: keys.dealGoods(sourceOf(document)),
     since,
   };
 }

@@ -186,7 +186,11 @@ function goodsChange(
   const { catalogId } = options;
   if (to === undefined || catalogId === undefined) return undefined;
   const planned = (link.planned as Goods | null) ?? {};
-  if (sameGoods(planned, to)) return undefined;
+  const applied = (link.applied as Goods | null) ?? {};
+  const { createItems } = options.mapping.export;
+  // Goods that amoCRM lacked the last time may be there by now.
+  const isComplete = createItems || baseline || Object.keys(to).every((identity) => identity in applied);
+  if (sameGoods(planned, to) && isComplete) return undefined;
   const source = sourceOf(document);
   const record = recordOf(document);
   const revision = link.revision + 1;
@@ -195,11 +199,12 @@ function goodsChange(
   const revises = { link: link.key, revision, planned: to, supersedes };
   if (baseline) return { revises, effect: undefined };
   const { underWay } = link;
-  const ours = [(link.applied as Goods | null) ?? {}];
+  const ours = [applied];
   if (underWay !== undefined) ours.push((underWay.payload as DealGoodsPayload).to);
   // Goods are taken off before they are put on with another quantity: a change that broke off in between leaves none.
   if (link.interrupted) ours.push({});
-  const effect = dealGoodsEffect(source, record, revision, { catalogId, to, ours }, underWay?.key);
+  const payload = { catalogId, to, ours, ...(createItems ? {} : { mayLack: true as const }) };
+  const effect = dealGoodsEffect(source, record, revision, payload, underWay?.key);
   return { revises, effect, extra: elementEffects(document, record, options) };
 }
 

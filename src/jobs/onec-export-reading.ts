@@ -55,6 +55,8 @@ export function documentReading(context: OnecJobContext, onec: UsableOnec): Read
   let page = NOTHING;
   /** What this page has compared or planned: it need not be read again until it changes. */
   let done = new Map<string, OnecDocument>();
+  /** Planned anew: it is to be compared with the next pass. */
+  let renewed = new Map<string, OnecDocument>();
 
   async function documentOf(head: OnecHead): Promise<OnecDocument> {
     const read = page.documents.get(head.ref) ?? (await reader.documents([head])).get(head.ref);
@@ -70,8 +72,11 @@ export function documentReading(context: OnecJobContext, onec: UsableOnec): Read
     const document = await documentOf(head);
     const astray = page.astray.get(head.ref);
     if (astray?.state === 'taken') throw takenFault(astray.dealId);
-    // What an older plan of it has brought about has to be compared yet.
+    // What an older plan of it has brought about has to be compared yet, also where it was compared before it failed.
     if (!page.known.has(head.ref)) done.set(head.ref, document);
+    else if (page.seen.has(head.ref) && page.seen.get(head.ref)?.importedState === undefined) {
+      renewed.set(head.ref, document);
+    }
     if (astray?.state === 'gone') {
       await reports.gone(document, astray.dealId);
       return { record, effects: [] };
@@ -116,7 +121,7 @@ export function documentReading(context: OnecJobContext, onec: UsableOnec): Read
     prepare: async (heads, state) => {
       const prepared = await prepare(heads, state, { context, onec, options });
       page = prepared.page;
-      done = new Map();
+      [done, renewed] = [new Map(), new Map()];
       return prepared.adopted;
     },
     wanted: ({ ref, deletionMark }) => !page.still.has(ref) && (!deletionMark || page.failed.has(ref)),
@@ -126,8 +131,9 @@ export function documentReading(context: OnecJobContext, onec: UsableOnec): Read
     keep: (tx, heads) => {
       const zone = zoneOf(context, onec.mapping);
       const rows = heads.flatMap((head) => {
-        const document = done.get(head.ref);
-        return document === undefined ? [] : [seenOf(head, document, zone)];
+        const [is, was] = [done.get(head.ref), renewed.get(head.ref)];
+        if (is !== undefined) return [seenOf(head, is, zone)];
+        return was === undefined ? [] : [{ ...seenOf(head, was, zone), signature: '' }];
       });
       return rows.length === 0 ? Promise.resolve(0) : tables.onec.save(tx, rows, now);
     },

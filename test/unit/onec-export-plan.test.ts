@@ -316,7 +316,14 @@ describe('the plan of a new document', () => {
       'onec.id',
       'onec.mark',
     ]);
-    expect(only(plan, 'amocrm.deal')).not.toHaveProperty('goods');
+    expect(only(plan, 'amocrm.deal')).toMatchObject({ goods: {}, goodsKey: GOODS });
+  });
+
+  test('R8 once lists are there, the next change of the document puts its goods on the deal', () => {
+    const without = linksAfter(document(), options({ catalogId: undefined }));
+    const goods = changeOf(planDocumentChanges(document(WRITTEN), without, options(), { noted: true }), GOODS);
+    expect(goods?.effect?.payload).toMatchObject({ to: { 'MJ1009|MANDO': 1, 'name:замена масла': 0.25 }, ours: [{}] });
+    expect(goods?.extra?.map(({ kind }) => kind)).toContain('amocrm.good');
   });
 
   test('R19 a state without a row: the first stage of the pipeline, and people are told', () => {
@@ -451,6 +458,18 @@ describe('the changes of a document whose deal stands', () => {
     });
     expect(goods?.extra?.map(({ key }) => key)).toContain('amocrm:good:55:NEW1|SLON');
     expect(mark?.effect?.needs).toEqual([`${GOODS}#1`]);
+  });
+
+  test('R15 goods that amoCRM lacks and that are not to be made hold nothing up, and are asked for again', () => {
+    const given = options();
+    given.mapping = { ...given.mapping, export: { ...given.mapping.export, createItems: false } };
+    const { goods } = changesOf(document(), document({ ...WRITTEN, lines: [line({ quantity: 3 }), work] }), given);
+    expect(goods?.effect?.needs).toEqual([DEAL]);
+    const links = linksAfter(document(), given);
+    const lacking = links.get(GOODS) as LinkState;
+    links.set(GOODS, { ...lacking, applied: { 'MJ1009|MANDO': 1 } });
+    const again = changeOf(planDocumentChanges(document(WRITTEN), links, given, { noted: true }), GOODS);
+    expect(again?.effect?.payload).toMatchObject({ ours: [{ 'MJ1009|MANDO': 1 }], mayLack: true });
   });
 
   test('R17 all lines deleted in 1C: all of ours come off', () => {

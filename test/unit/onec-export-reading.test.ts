@@ -227,6 +227,18 @@ describe('the reading of documents', () => {
     expect(JSON.parse(failed?.payload ?? '{}')).toMatchObject({ price: 200 });
   });
 
+  test('what was planned anew is compared with the next pass, as if it had changed', async () => {
+    documents = [document(1)];
+    await pass();
+    await bind(1, 900, AS_MADE);
+    await pass();
+    const record = { kind: 'onec-doc', key: ref(1) };
+    await fresh.database.transaction((tx) =>
+      keepFailed(tx, 'onec:export', record, 'made up', new Date(NOW.getTime() - 86_400_000)),
+    );
+    expect([await pass(), await pass(), await pass()]).toEqual([['ТК1'], ['ТК1'], []]);
+  });
+
   test('a document with a fault is not read again before its next attempt', async () => {
     documents = [document(1, { marks: { amoId: 900 } }), document(2, { marks: { amoId: 900 } })];
     deals = [deal(900)];
