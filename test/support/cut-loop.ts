@@ -6,6 +6,7 @@ import { type RunOptions, type World, type WorldOptions, world } from './world.t
 
 /** After so many wrong ends the rest would tell nothing new. */
 const ENOUGH = 3;
+const TICK_MS = 60_000;
 
 const opened: World[] = [];
 
@@ -65,6 +66,25 @@ export async function cutAtSteps(dialect: Dialect, scene: Scene, stride: number)
     if (wrong.length >= ENOUGH) break;
   }
   return { steps, cuts, kinds, wrong };
+}
+
+/** Cuts four passes of each world at steps of chance, each of which cleans up after the one before; gives the wrong ends. */
+export async function cutAgainAndAgain(dialect: Dialect, scene: Scene, seeds: number): Promise<string[]> {
+  const { steps, wanted } = await calmRun(dialect, scene);
+  const wrong: string[] = [];
+  for (let seed = 1; seed <= seeds && wrong.length < ENOUGH; seed++) {
+    const cuts = stepsOf(seed, steps.length);
+    const one = await open(dialect, scene.options);
+    await scene.prepare(one);
+    for (const dieAt of cuts) {
+      await one.run({ ...scene.run, dieAt });
+      one.clock.advance(TICK_MS);
+    }
+    const fault = await faultAfter(one, scene, wanted);
+    if (fault !== undefined) wrong.push(`seed ${seed}, cut at steps ${cuts.join(', ')}: ${fault}`);
+    await closeLast();
+  }
+  return wrong;
 }
 
 /** The steps of a pass that nothing disturbs, and what stands there in the end. */
