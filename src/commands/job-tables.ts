@@ -4,7 +4,13 @@ import { auditBook } from '../state/audit.ts';
 import type { Database } from '../state/database.ts';
 import { dealBook } from '../state/deal-links.ts';
 import { dueKaspiOrders, markKaspiOrderLooked, saveKaspiOrders } from '../state/kaspi-orders.ts';
-import { documentsOfDeals, saveSeenDocuments, seenDocuments } from '../state/onec-documents.ts';
+import {
+  dealsImported,
+  dealsUnderWay,
+  documentsOfDeals,
+  saveSeenDocuments,
+  seenDocuments,
+} from '../state/onec-documents.ts';
 
 /** The tables that jobs keep for operators, over one database; in a dry run nothing is written by them. */
 export function jobTables(database: Database, clock: Clock, dryRun: boolean) {
@@ -21,6 +27,8 @@ export function jobTables(database: Database, clock: Clock, dryRun: boolean) {
       seen: (refs) => seenDocuments(database.db, refs),
       save: saveSeenDocuments,
       refsOfDeals: (dealIds) => documentsOfDeals(database.db, dealIds),
+      dealsImported: () => dealsImported(database.db),
+      dealsUnderWay: () => dealsUnderWay(database.db),
     },
     deals: dealBook(database, dryRun),
   } satisfies Tables;

@@ -21,6 +21,8 @@ interface Page {
   seen: ReadonlyMap<string, SeenDocument>;
   /** Seen before just like this: nothing is read or planned of them. */
   still: ReadonlySet<string>;
+  /** An import is just making them; they are left alone until it is through. */
+  inHand: ReadonlySet<string>;
   /** Their deals were planned, or are bound here. */
   known: ReadonlySet<string>;
   /** Their deals are bound here. */
@@ -38,6 +40,7 @@ const NOTHING: Page = {
   documents: new Map(),
   seen: new Map(),
   still: new Set(),
+  inHand: new Set(),
   known: new Set(),
   standing: new Set(),
   imported: new Set(),
@@ -88,7 +91,7 @@ export function documentReading(context: OnecJobContext, onec: UsableOnec): Read
   }
 
   async function change(head: OnecHead, links: ReadonlyMap<string, LinkState>): Promise<readonly Change[]> {
-    if (page.still.has(head.ref)) return [];
+    if (page.still.has(head.ref) || page.inHand.has(head.ref)) return [];
     const document = await documentOf(head);
     if (head.deletionMark) {
       await reports.marked(head, links.get(keys.deal(sourceOf(head)))?.remoteId ?? '');
@@ -124,7 +127,8 @@ export function documentReading(context: OnecJobContext, onec: UsableOnec): Read
       [done, renewed] = [new Map(), new Map()];
       return prepared.adopted;
     },
-    wanted: ({ ref, deletionMark }) => !page.still.has(ref) && (!deletionMark || page.failed.has(ref)),
+    wanted: ({ ref, deletionMark }) =>
+      !page.still.has(ref) && !page.inHand.has(ref) && (!deletionMark || page.failed.has(ref)),
     plan,
     linksOf: (ref) => [keys.deal(sourceOf({ ref })), keys.dealGoods(sourceOf({ ref })), onecKeys.mark(ref)],
     change,
@@ -154,19 +158,36 @@ async function prepare(
   const standing = heads.filter(({ ref }) => links.has(dealKey(ref))).map(({ ref }) => ref);
   const planned = heads.filter(({ ref }) => known.has(dealKey(ref)) || links.has(dealKey(ref))).map(({ ref }) => ref);
   const found = { seen, still: new Set(still), known: new Set(planned), standing: new Set(standing), failed };
-  const page: Page = { ...NOTHING, ...found };
+  const page = { ...NOTHING, ...found, inHand: new Set<string>() };
   // A deal that is on its way has nothing yet that could be compared; what has failed waits for its next attempt.
   const isDue = ({ ref, deletionMark }: OnecHead) => !deletionMark && (failed.get(ref) ?? !known.has(dealKey(ref)));
   const due = heads.filter((head) => !page.still.has(head.ref) && (page.standing.has(head.ref) || isDue(head)));
   if (due.length === 0) return { page, adopted: [] };
+  // Before the documents are read: what is through by then is seen as it was left.
+  const inHand = await context.tables.onec.dealsImported();
   const documents = await onec.reader.documents(due);
-  const readable = [...documents.values()].flatMap((document) => (document instanceof Error ? [] : [document]));
+  const read = [...documents.values()].flatMap((document) => (document instanceof Error ? [] : [document]));
+  // An import has not written its state yet: exported as it stands, it would take its deal back to the first stage.
+  const isInHand = (document: OnecDocument) => inHand.has(dealIdOf(document, links.get(dealKey(document.ref))));
+  for (const { ref } of read.filter(isInHand)) page.inHand.add(ref);
+  const readable = read.filter(({ ref }) => !page.inHand.has(ref));
   const strangers = readable.filter(({ ref }) => !known.has(dealKey(ref)));
   const given = await options();
   const { adopted, astray } = await adoptDocuments(strangers, links, context, given);
   const imported = strangers.filter(({ ref }) => page.standing.has(ref)).map(({ ref }) => ref);
   const noted = await notesMade(readable, context, given);
+  const byRef = new Map(readable.map((document) => [document.ref, document]));
+  for (const { record } of adopted) {
+    const document = byRef.get(record.key);
+    // What was exchanged has got its note then.
+    if (document !== undefined && !page.standing.has(record.key) && isExchanged(document)) noted.add(record.key);
+  }
   return { page: { ...page, documents, astray, imported: new Set(imported), noted }, adopted };
+}
+
+/** 0 where no deal is known of. */
+function dealIdOf({ marks, madeForDeal }: OnecDocument, link: LinkState | undefined): number {
+  return link === undefined ? (marks.amoId ?? madeForDeal ?? 0) : Number(link.remoteId);
 }
 
 /** Documents whose present long recommendations stand in a note already. */

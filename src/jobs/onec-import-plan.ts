@@ -185,7 +185,12 @@ function documentEffects(wish: DocumentWish): Effect[] {
   const born = birthState(type, target, options);
   if (born?.ref !== target.ref) {
     const ours = [...new Set([target.name, ...(born === undefined ? [] : [born.name])])];
-    const state: StatePayload = { documentKey: docKey, type, to: target, ours, first: true };
+    // A state that 1C computes itself is nobody's choice; one that stands in the document may be, where this write comes late.
+    const computed = options.mapping.documents[type]?.state?.kind === 'register';
+    const state: StatePayload = {
+      ...{ documentKey: docKey, type, to: target, ours },
+      ...(computed ? { first: true } : {}),
+    };
     effects.push(onecEffect(KINDS.state, firstStateKey(dealId), record, [...before, idKey], state));
   }
   // The dates do not need the state: it may be refused for long, and a later one may take its place.

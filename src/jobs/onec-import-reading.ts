@@ -10,7 +10,7 @@ import { mayFilter } from '../systems/amocrm/probed.ts';
 import type { Deal } from '../systems/amocrm/schema.ts';
 import { keys } from '../systems/onec/effects/payloads.ts';
 import type { AmoAccess } from './kaspi-compare.ts';
-import { clientOf, type DealFacts } from './onec-import-deal.ts';
+import { clientOf, type DealFacts, type ImportOptions } from './onec-import-deal.ts';
 import { adoptedDocument, type FoundDocument, findDocuments } from './onec-import-find.ts';
 import { demandDefaults, type OpenedOnec, openOnec } from './onec-import-options.ts';
 import { planImport } from './onec-import-plan.ts';
@@ -25,6 +25,7 @@ import {
   type StagedDeal,
   wantedState,
 } from './onec-import-state.ts';
+import { type WaitingDeals, waitingDeals } from './onec-import-waiting.ts';
 import type { OnecJobContext } from './onec-reading.ts';
 
 /** What was read for one page; forgotten with the next. */
@@ -36,15 +37,23 @@ interface Page {
   facts: ReadonlyMap<number, DealFacts>;
   /** Deal → the name of the state that 1C shows, where the deal asks for another one. */
   shown: ReadonlyMap<number, string>;
+  /** Deals that an export is just making: it will name their document. */
+  underWay: ReadonlySet<number>;
+  /** Keys of failed records. */
+  failed: ReadonlyMap<string, boolean>;
 }
 
-const NOTHING: Page = { standing: new Set(), deleted: new Set(), facts: new Map(), shown: new Map() };
+const NOTHING: Page = {
+  ...{ standing: new Set(), deleted: new Set(), facts: new Map(), shown: new Map() },
+  ...{ underWay: new Set(), failed: new Map() },
+};
 
 /** amoCRM's deals that changed in a slice, and what 1C shall hold of each. 1C is asked only where a deal asks for something. */
 export function dealReading(context: OnecJobContext): Reading<Deal> {
   const { clients, log, tables, now } = context;
   const { statuses } = clients.onec.mapping;
   let page = NOTHING;
+  const waiting = waitingDeals(context);
   let opened: Promise<OpenedOnec> | undefined;
   const open = () => {
     opened ??= openOnec(context);
@@ -52,9 +61,10 @@ export function dealReading(context: OnecJobContext): Reading<Deal> {
   };
 
   async function plan(deal: Deal): Promise<Plan> {
-    // A failed record is planned anew; there is nothing to make where its document has come to stand meanwhile.
+    // A failed record is planned anew; there is nothing to make where its document has come to stand meanwhile, or where
+    // the deal has gone on to a stage that makes none.
     const record = { kind: LEAD_RECORD, key: String(deal.id) };
-    if (page.standing.has(deal.id)) return { record, effects: [] };
+    if (page.standing.has(deal.id) || !isConcerned(deal)) return { record, effects: [] };
     if (page.deleted.has(deal.id)) throw deletedFault();
     const facts = page.facts.get(deal.id);
     if (facts === undefined) return { record, effects: [] };
@@ -65,6 +75,8 @@ export function dealReading(context: OnecJobContext): Reading<Deal> {
     }
     return planned;
   }
+
+  const isConcerned = (deal: Deal) => isImported(staged(deal), statuses) && !deal.isDeleted;
 
   async function change(deal: Deal, links: ReadonlyMap<string, LinkState>): Promise<readonly Change[]> {
     const link = links.get(keys.document(deal.id));
@@ -98,37 +110,52 @@ export function dealReading(context: OnecJobContext): Reading<Deal> {
       return [document, keys.mark(document), firstStateKey(Number(key))];
     },
     prepare: async (deals, state) => {
-      const prepared = await prepare(deals, state, context, open);
+      const prepared = await prepare(deals, state, context, { open, waiting });
       page = prepared.page;
       return prepared.adopted;
     },
     wanted: (deal) => {
-      const wanted = isImported(staged(deal), statuses) && !deal.isDeleted;
+      if (page.underWay.has(deal.id)) return false;
+      const wanted = isConcerned(deal);
       if (!wanted) log.debug({ record: deal.id, stage: deal.statusId }, 'no document is made at this stage');
-      return wanted;
+      return wanted || page.failed.has(String(deal.id));
     },
     plan,
     change,
+    older: async function* (seen) {
+      const dealIds = (await waiting.kept()).filter((id) => !seen.has(String(id)));
+      const { client } = await clients.amocrm();
+      if (dealIds.length > 0) yield [...(await client.dealsByIds(dealIds, WITH)).values()];
+      await waiting.settle();
+    },
     keep: () => Promise.resolve(0),
   };
 }
 
 async function prepare(
   deals: readonly Deal[],
-  { known, links }: WhatIsBound,
+  { known, links, failed }: WhatIsBound,
   context: OnecJobContext,
-  open: () => Promise<OpenedOnec>,
+  { open, waiting }: { open: () => Promise<OpenedOnec>; waiting: WaitingDeals },
 ): Promise<{ page: Page; adopted: readonly Adopted[] }> {
   const { statuses } = context.clients.onec.mapping;
   const isBound = ({ id }: Deal) => links.has(keys.document(id));
   const staying = deals.filter((deal) => !deal.isDeleted && rowOf(staged(deal), statuses) !== undefined);
-  const strangers = await withoutVain(
-    staying.filter((deal) => !isBound(deal) && !known.has(keys.document(deal.id))),
-    context,
-  );
+  const isPlanned = ({ id }: Deal) => known.has(keys.document(id));
+  // A document that 1C has refused may have been entered there by hand since.
+  const isStranger = (deal: Deal) => !isBound(deal) && (!isPlanned(deal) || failed.get(String(deal.id)) === true);
+  const strangers = await withoutVain(staying.filter(isStranger), context);
+  // Before the links are read: a deal whose create is through by then is bound.
+  const beingMade = strangers.length === 0 ? new Set<string>() : await context.tables.onec.dealsUnderWay();
   const found = strangers.length === 0 ? undefined : await findDocuments(strangers, (await open()).reader, context);
   const documents = found?.documents ?? new Map<number, FoundDocument>();
   const deleted = found?.deleted ?? new Set<number>();
+  const underWay = new Set(
+    strangers.filter(({ id, name }) => beingMade.has(name.trim()) && !documents.has(id)).map(({ id }) => id),
+  );
+  // Failed ones are planned anew as they stand by then.
+  const isWaiting = (deal: Deal) => !isBound(deal) && isPlanned(deal) && !failed.has(String(deal.id));
+  await waiting.add([...staying.filter(isWaiting).map(({ id }) => id), ...underWay]);
   await keepVain(
     strangers.filter((deal) => !documents.has(deal.id) && !isToBeMade(deal, context)),
     context,
@@ -140,11 +167,11 @@ async function prepare(
   }
   // A create that has failed is planned anew before it is sent anew.
   const unmade = staying.filter((deal) => !isBound(deal) && !documents.has(deal.id) && !deleted.has(deal.id));
-  const fresh = unmade.filter((deal) => isImported(staged(deal), statuses));
+  const fresh = unmade.filter((deal) => isImported(staged(deal), statuses) && !underWay.has(deal.id));
   const standing = new Set([...deals.filter(isBound).map(({ id }) => id), ...documents.keys()]);
   return {
     page: {
-      ...{ standing, deleted },
+      ...{ standing, deleted, underWay, failed },
       facts: await factsOf(fresh, context, open),
       shown: await shownStates(
         staying.filter(({ id }) => standing.has(id)),
@@ -230,7 +257,7 @@ async function shownStates(
   const { reader, options } = await open();
   const byType = new Map<OnecDocumentType, Map<string, number>>();
   for (const { deal, link } of asking) {
-    if (wantedState(staged(deal), link, options) === undefined) continue;
+    if (!asksForState(deal, link, options)) continue;
     const { type } = link.planned as PlannedState;
     byType.set(type, (byType.get(type) ?? new Map<string, number>()).set(link.remoteId, deal.id));
   }
@@ -242,6 +269,16 @@ async function shownStates(
     }
   }
   return shown;
+}
+
+/** A stage that the table has wrong is its own deal's fault, told when that is planned; the others go on. */
+function asksForState(deal: Deal, link: LinkState, options: ImportOptions): boolean {
+  try {
+    return wantedState(staged(deal), link, options) !== undefined;
+  } catch (error) {
+    if (error instanceof RecordFault) return false;
+    throw error;
+  }
 }
 
 const WITH: readonly string[] = ['contacts', 'companies', 'catalog_elements'];

@@ -12,7 +12,7 @@ import {
   amendEffect,
   claimEffects,
   clearLookFirst,
-  countReady,
+  countChanges,
   doubtEffects,
   doubtfulEffects,
   failEffect,
@@ -140,7 +140,7 @@ class Deliverer {
     if (maxChanges === 0) return;
     let wanted = 0;
     for (const handler of this.o.handlers) {
-      if (handler.counts === 'updated') wanted += await countReady(database.db, job, handler.kind);
+      if (handler.counts === 'updated') wanted += await countChanges(database.db, job, handler.kind);
     }
     if (wanted <= maxChanges) return;
     const message = `${job} would change ${wanted} records, more than MAX_CHANGES_PER_RUN (${maxChanges}); nothing was written`;

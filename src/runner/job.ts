@@ -45,6 +45,10 @@ export interface OnecBook {
   save(tx: Tx, documents: readonly SeenDocument[], now: Date): Promise<number>;
   /** The documents that stand for these deals, by what was bound here. */
   refsOfDeals(dealIds: readonly number[]): Promise<Map<number, string>>;
+  /** Deals whose documents an import is just making: their states may not be written yet. */
+  dealsImported(): Promise<Set<number>>;
+  /** Names of the deals that an export is just making, or whose making is in doubt. */
+  dealsUnderWay(): Promise<Set<string>>;
 }
 
 /** Tables of their own that jobs keep for operators. */

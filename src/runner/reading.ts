@@ -115,15 +115,14 @@ async function readPage<R>(
   const { known, links, adopted } = await whatIsBound(reading, sink, records, failed);
   const plans: Plan[] = [];
   const changes: Change[] = [];
-  const problems: { record: RecordRef; reason: string }[] = [];
+  const problems: Problem[] = [];
   const kept: R[] = [];
   for (const record of records) {
     const key = reading.keyOf(record);
     const isKnown = known.has(reading.knownBy(key));
     const mayPlan = failed.get(key) ?? !isKnown;
     const stands = links.has(reading.knownBy(key));
-    const outcome =
-      mayPlan || stands ? await planOne(reading, options, record, key, mayPlan ? undefined : links) : 'skip';
+    const outcome = await outcomeOf(reading, options, record, key, { mayPlan, stands, links });
     if (outcome === 'skip') {
       counts.skipped += 1;
       if (isKnown) kept.push(record);
@@ -139,9 +138,11 @@ async function readPage<R>(
       problems.push(outcome);
       continue;
     }
-    plans.push(outcome);
+    const { plan } = outcome;
+    plans.push(plan);
+    changes.push(...outcome.changes);
     kept.push(record);
-    if (outcome.problem !== undefined) problems.push({ record: outcome.record, reason: outcome.problem });
+    if (plan.problem !== undefined) problems.push({ record: plan.record, reason: plan.problem });
   }
   counts.failed += problems.length;
   for (const { record, reason } of problems) {
@@ -175,6 +176,29 @@ async function whatIsBound<R>(
   return { known, links, adopted };
 }
 
+interface Problem {
+  record: RecordRef;
+  reason: string;
+}
+
+/** A record's plan or its changes. A failed record of which nothing is left to make may have changed as well. */
+async function outcomeOf<R>(
+  reading: Reading<R>,
+  options: Pass,
+  record: R,
+  key: string,
+  { mayPlan, stands, links }: { mayPlan: boolean; stands: boolean; links: ReadonlyMap<string, LinkState> },
+): Promise<{ plan: Plan; changes: readonly Change[] } | Change[] | Problem | 'skip'> {
+  if (!mayPlan && !stands) return 'skip';
+  const first = await planOne(reading, options, record, key, mayPlan ? undefined : links);
+  if (first === 'skip' || Array.isArray(first) || 'reason' in first) return first;
+  if (!stands || first.effects.length > 0) return { plan: first, changes: [] };
+  const then = await planOne(reading, options, record, key, links);
+  // What keeps a change back keeps the record among the failed ones.
+  if (then !== 'skip' && 'reason' in then) return then;
+  return { plan: first, changes: Array.isArray(then) ? then : [] };
+}
+
 /** One record that fails is kept and does not hold up the others; a source that fails altogether ends the reading. */
 async function planOne<R>(
   reading: Reading<R>,
@@ -182,7 +206,7 @@ async function planOne<R>(
   record: R,
   key: string,
   links: ReadonlyMap<string, LinkState> | undefined,
-): Promise<Plan | Change[] | { record: RecordRef; reason: string } | 'skip'> {
+): Promise<Plan | Change[] | Problem | 'skip'> {
   try {
     if (!links && !reading.wanted(record)) return 'skip';
     const planned = links ? [...((await reading.change?.(record, links)) ?? [])] : await reading.plan(record);

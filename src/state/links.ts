@@ -1,6 +1,7 @@
 import type { Json } from '../base/schema.ts';
 import type { Link, LinkState, Revision } from '../domain/effect.ts';
 import type { Tx } from './database.ts';
+import { forgetFailed } from './failed-records.ts';
 import { chunks } from './outbox.ts';
 
 /** Binds keys to remote ids; a key that was bound before points to the newer id. */
@@ -142,12 +143,17 @@ export async function takeRevision(
   if (taken.length === 0) return undefined;
   const needless = [...revisionKeys({ key: link, revision: revision - 1 }), ...supersedes];
   for (const keys of chunks(needless, 900)) {
-    await tx
+    const rows = await tx
       .updateTable('outbox')
       .set({ state: 'superseded' })
       .where('key', 'in', keys)
       .where('state', 'in', ['pending', 'failed'])
+      .returning(['record_kind', 'record_key', 'attempts'])
       .execute();
+    // What was refused is asked for no more.
+    for (const { record_kind: kind, record_key: key, attempts } of rows) {
+      if (attempts > 0) await forgetFailed(tx, { kind, key });
+    }
   }
   const underWay: string[] = [];
   for (const keys of chunks(supersedes, 900)) {

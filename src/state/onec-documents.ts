@@ -1,5 +1,5 @@
 import type { Tx } from './database.ts';
-import { chunks } from './outbox.ts';
+import { chunks, OPEN } from './outbox.ts';
 
 /** A 1C document as it was last seen. Times are ISO-8601 UTC, turned from 1C's local ones by the job. */
 export interface SeenDocument {
@@ -121,6 +121,36 @@ export async function documentsOfDeals(tx: Tx, dealIds: readonly number[]): Prom
     for (const { key, remote_id } of rows) found.set(Number(remote_id), key.slice(DEAL_PREFIX.length));
   }
   return found;
+}
+
+/**
+ * Names of the deals that an export of 1C's documents has sent and not settled yet: amoCRM may show such a deal before anything
+ * binds it to its document.
+ */
+export async function dealsUnderWay(tx: Tx): Promise<Set<string>> {
+  const rows = await tx
+    .selectFrom('outbox')
+    .select('payload')
+    .where('job', '=', 'onec:export')
+    .where('kind', '=', 'amocrm.deal')
+    .where(OPEN)
+    .where((eb) => eb.or([eb('state', 'in', ['claimed', 'sending', 'doubt']), eb('sent_at', 'is not', null)]))
+    .execute();
+  return new Set(rows.map(({ payload }) => ((JSON.parse(payload ?? 'null') ?? {}) as { name?: string }).name ?? ''));
+}
+
+/** Deals of which an import has not written the date of exchange yet, which is the last thing that it writes of a new document. */
+export async function dealsImported(tx: Tx): Promise<Set<number>> {
+  const rows = await tx
+    .selectFrom('outbox')
+    .select('record_key')
+    .where('job', '=', 'onec:import')
+    .where('kind', '=', 'onec.mark')
+    .where(OPEN)
+    .where('state', '!=', 'failed')
+    .where('key', 'not like', '%#%')
+    .execute();
+  return new Set(rows.map(({ record_key }) => Number(record_key)));
 }
 
 /** Documents by their number; numbers of customer orders begin anew each year, so that there may be several. */

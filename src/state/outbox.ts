@@ -18,7 +18,8 @@ export function chunks<T>(items: readonly T[], size: number): T[][] {
 
 /**
  * Stores effects that are new; an effect whose key is known is left as it is. Only one that was refused takes what is planned
- * now, for the mapping may have been mended since. Returns how many were stored or renewed.
+ * now, for the mapping may have been mended since, and so do those of a failed record that wait for it and were never sent:
+ * made by halves from two plans, the record would be none of them. Returns how many were stored or renewed.
  */
 export async function storeEffects(
   tx: Tx,
@@ -48,8 +49,29 @@ export async function storeEffects(
       .onConflict((conflict) =>
         conflict
           .column('key')
-          .doUpdateSet((eb) => ({ payload: eb.ref('excluded.payload'), needs: eb.ref('excluded.needs') }))
-          .where('outbox.state', '=', 'failed'),
+          .doUpdateSet((eb) => ({
+            kind: eb.ref('excluded.kind'),
+            payload: eb.ref('excluded.payload'),
+            needs: eb.ref('excluded.needs'),
+          }))
+          .where((eb) =>
+            eb.or([
+              eb('outbox.state', '=', 'failed'),
+              eb.and([
+                eb('outbox.state', '=', 'pending'),
+                eb('outbox.sent_at', 'is', null),
+                eb('outbox.record_kind', '=', eb.ref('excluded.record_kind')),
+                eb('outbox.record_key', '=', eb.ref('excluded.record_key')),
+                eb.exists(
+                  eb
+                    .selectFrom('failed_records')
+                    .select('failed_records.id')
+                    .whereRef('failed_records.kind', '=', 'outbox.record_kind')
+                    .whereRef('failed_records.key', '=', 'outbox.record_key'),
+                ),
+              ]),
+            ]),
+          ),
       )
       .returning('id')
       .execute();
@@ -142,8 +164,8 @@ export async function readyEffects(
   return rows.map(fromRow);
 }
 
-/** How many effects of one kind wait to be sent. */
-export async function countReady(tx: Tx, job: string, kind: string): Promise<number> {
+/** How many changes of one kind wait to be sent, of things that stood there before: only those are revisions of a link. */
+export async function countChanges(tx: Tx, job: string, kind: string): Promise<number> {
   const row = await tx
     .selectFrom('outbox')
     .select((eb) => eb.fn.countAll<number>().as('n'))
@@ -151,6 +173,7 @@ export async function countReady(tx: Tx, job: string, kind: string): Promise<num
     .where('kind', '=', kind)
     .where(OPEN)
     .where('state', '=', 'pending')
+    .where('key', 'like', '%#%')
     .executeTakeFirstOrThrow();
   return Number(row.n);
 }
@@ -435,7 +458,10 @@ export async function prunePayloads(tx: Tx, before: Date, keep: readonly string[
     .execute();
 }
 
-/** The things that these effects made are gone at the target: they are made anew, looked for first. */
+/**
+ * The things that these effects made are gone at the target: they are made anew, looked for first. One whose payload is
+ * forgotten is forgotten altogether, so that the next plan that needs it stores it as new.
+ */
 export async function renewEffects(tx: Tx, keys: readonly string[]): Promise<void> {
   for (const chunk of chunks(keys, PARAMETERS)) {
     await tx
@@ -444,6 +470,12 @@ export async function renewEffects(tx: Tx, keys: readonly string[]): Promise<voi
       .where('key', 'in', chunk)
       .where('state', '=', 'done')
       .where('payload', 'is not', null)
+      .execute();
+    await tx
+      .deleteFrom('outbox')
+      .where('key', 'in', chunk)
+      .where('state', '=', 'done')
+      .where('payload', 'is', null)
       .execute();
     await tx.deleteFrom('links').where('key', 'in', chunk).execute();
   }

@@ -16,7 +16,7 @@ import { amoMemory } from '../../src/state/amo-memory.ts';
 import { dealBook } from '../../src/state/deal-links.ts';
 import { keepFailed } from '../../src/state/failed-records.ts';
 import { linkStates, saveLinks } from '../../src/state/links.ts';
-import { documentsOfDeals, saveSeenDocuments, seenDocuments } from '../../src/state/onec-documents.ts';
+import { dealsImported, documentsOfDeals, saveSeenDocuments, seenDocuments } from '../../src/state/onec-documents.ts';
 import type { Deal } from '../../src/systems/amocrm/schema.ts';
 import type { OnecReader } from '../../src/systems/onec/api.ts';
 import { type FreshDatabase, freshDatabase } from '../support/databases.ts';
@@ -119,6 +119,7 @@ describe('the reading of documents', () => {
           seen: (refs: readonly string[]) => seenDocuments(db, refs),
           save: saveSeenDocuments,
           refsOfDeals: (ids: readonly number[]) => documentsOfDeals(db, ids),
+          dealsImported: () => dealsImported(db),
         },
       },
     } as unknown as OnecJobContext;
@@ -306,6 +307,38 @@ describe('the reading of documents', () => {
     expect(await link(1)).toMatchObject({ remoteId: '901', applied: { price: 777 }, planned: { price: 777 } });
     expect(await link(2)).toMatchObject({ remoteId: '902', applied: { price: 100 }, planned: { price: 777 } });
     expect(await pass()).toEqual([]);
+  });
+
+  test('R21 a document that names its deal: its note was made when it was exchanged, else it is looked for first', async () => {
+    const [recommendations, writtenAt] = ['я'.repeat(251), '2025-06-10T11:00:00'];
+    mapping.onec = { ...mapping.onec, fields: { ...mapping.onec.fields, recommendations: 32 } };
+    documents = [
+      document(1, { recommendations, writtenAt, marks: { amoId: 901, exportedAt: writtenAt } }),
+      document(2, { recommendations, writtenAt, marks: { amoId: 902, exportedAt: '2025-06-10T10:30:00' } }),
+    ];
+    deals = [deal(901), deal(902)];
+    await pass();
+    const notes = async () =>
+      await fresh.database.db
+        .selectFrom('outbox')
+        .select(['record_key', 'state', 'look_first'])
+        .where('kind', '=', 'amocrm.note')
+        .orderBy('record_key')
+        .execute();
+    const wanted = [
+      { record_key: ref(1), state: 'done', look_first: 0 },
+      { record_key: ref(2), state: 'pending', look_first: 1 },
+    ];
+    expect(await notes()).toEqual(wanted);
+    expect(await pending()).not.toContain(`onec:mark:${ref(1)}#1`);
+    documents = documents.map((one) => ({
+      ...one,
+      dataVersion: 'B',
+      comment: 'new',
+      writtenAt: '2025-06-10T11:30:00',
+    }));
+    await pass();
+    expect(await notes()).toEqual(wanted);
   });
 
   test('R34 a document that an import has made makes no second deal, and is not sent back', async () => {

@@ -13,7 +13,7 @@ import { outboxSink } from '../../src/runner/sink.ts';
 import { amoMemory } from '../../src/state/amo-memory.ts';
 import { dealBook } from '../../src/state/deal-links.ts';
 import { linkStates, saveLinks } from '../../src/state/links.ts';
-import { documentsOfDeals, saveSeenDocuments, seenDocuments } from '../../src/state/onec-documents.ts';
+import { dealsUnderWay, documentsOfDeals, saveSeenDocuments, seenDocuments } from '../../src/state/onec-documents.ts';
 import type { ListQuery } from '../../src/systems/amocrm/client.ts';
 import type { Deal } from '../../src/systems/amocrm/schema.ts';
 import { type FreshDatabase, freshDatabase } from '../support/databases.ts';
@@ -102,7 +102,10 @@ describe('the reading of deals', () => {
   const reader = {
     checkNames: async () => ({ essential: [], missing: [] }),
     properties: async () => ({ found: new Map(), faults: [] }),
-    resolveDefaults: async () => ({ refs: new Map(roles.map((role) => [role, `ref-${role}`])), faults: [] }),
+    resolveDefaults: async () => ({
+      refs: new Map(roles.map((role) => [role, `ref-${role}`])),
+      faults: ROLES.filter((role) => !roles.includes(role)).map((role) => `onec.defaults.${role}: 1C has none`),
+    }),
     statesByName: async () =>
       new Map(
         ['Заявка', 'В работе', 'Размещен', 'Закрыт'].map((name) => [name.toLowerCase(), { ref: name, code: '', name }]),
@@ -141,6 +144,7 @@ describe('the reading of deals', () => {
           seen: (refs: readonly string[]) => seenDocuments(database.db, refs),
           save: saveSeenDocuments,
           refsOfDeals: (ids: readonly number[]) => documentsOfDeals(database.db, ids),
+          dealsUnderWay: () => dealsUnderWay(database.db),
         },
       },
     } as unknown as OnecJobContext;
@@ -294,7 +298,7 @@ describe('the reading of deals', () => {
     expect(failure).toBeInstanceOf(AppError);
     expect(failure).toMatchObject({
       exit: 78,
-      faults: ['onec.defaults.author: missing; 1C takes no document without it'],
+      faults: ['onec.defaults.author: 1C has none'],
     });
   });
 });

@@ -16,7 +16,7 @@ import { type CreatePayload, KINDS, keys } from './payloads.ts';
 /** Objects that are made once: clients, contracts, goods, works and documents. One a request, for 1C takes no batches. */
 export function createHandler(writer: OnecWriter, kind: string): EffectHandler {
   const { odata, living, memory, timing, units } = writer;
-  /** Phones and e-mails of clients that this run has made or met: what was read of 1C before cannot show them. */
+  /** Phones and e-mails of clients, and owners of contracts, that this run has made or met: what was read of 1C before cannot show them. */
   const met = new Map<string, string>();
   /** Row id → what it needs and 1C no longer has. */
   const gone = new Map<number, readonly string[]>();
@@ -24,13 +24,17 @@ export function createHandler(writer: OnecWriter, kind: string): EffectHandler {
   function standing(delivery: Delivery, ref: string, reports: readonly Report[] = []): Found {
     const payload = createOf(delivery);
     living.note(ref);
-    for (const key of identities(payload)) met.set(key, ref);
+    for (const key of [...identities(payload), ...ownerOf(delivery)]) met.set(key, ref);
     return {
       remoteId: ref,
       ...(payload.state === undefined ? {} : { applied: payload.state }),
       links: [...identityLinks(payload, ref), ...dealLinks(kind, payload, ref)],
       reports,
     };
+  }
+
+  function metAlready(delivery: Delivery): string | undefined {
+    return [...identities(createOf(delivery)), ...ownerOf(delivery)].map((key) => met.get(key)).find(Boolean);
   }
 
   async function known(deliveries: readonly Delivery[]): Promise<Map<number, Found>> {
@@ -49,9 +53,7 @@ export function createHandler(writer: OnecWriter, kind: string): EffectHandler {
     );
     for (const delivery of deliveries) {
       if (settled.has(delivery.row.id)) continue;
-      const mine = identities(createOf(delivery))
-        .map((key) => met.get(key))
-        .find((ref) => ref !== undefined);
+      const mine = metAlready(delivery);
       const refs = hits.get(delivery.row.id) ?? [];
       const ref = mine ?? refs[0];
       if (ref !== undefined) settled.set(delivery.row.id, standing(delivery, ref, ambiguity(delivery, kind, refs)));
@@ -71,6 +73,9 @@ export function createHandler(writer: OnecWriter, kind: string): EffectHandler {
       const reason = `1C no longer has what it refers to (${missing.join(', ')}); that is found or made anew first`;
       return new Map([[delivery.row.id, { state: 'renew', keys: missing, reason }]]);
     }
+    // Another effect may have made it since all of them were looked for together.
+    const mine = metAlready(delivery);
+    if (mine !== undefined) return new Map([[delivery.row.id, { state: 'done', ...standing(delivery, mine) }]]);
     const { set } = createOf(delivery);
     const body = await units.filled(kind, bodyOf(delivery));
     const made = await make(set, deterministicRef(delivery.row.key), body, onSend);
@@ -146,6 +151,12 @@ function identities({ find }: CreatePayload): string[] {
     ...(find.phone === undefined ? [] : [keys.clientPhone(find.phone)]),
     ...(find.email === undefined ? [] : [keys.clientEmail(find.email)]),
   ];
+}
+
+/** Under which a contract is met: a counterparty may be that of several contacts. */
+function ownerOf(delivery: Delivery): string[] {
+  const { find } = createOf(delivery);
+  return find.by === 'owner' ? [`owner:${idOf(delivery, find.clientKey)}`] : [];
 }
 
 function identityLinks(payload: CreatePayload, remoteId: string): Link[] {

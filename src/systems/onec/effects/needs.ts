@@ -27,11 +27,17 @@ export async function goneNeeds(
   )) {
     const missing = [...new Set(group.map(({ key }) => key))];
     const own = deliveries.find(({ row }) => row.id === id)?.ids;
-    // A client's contract goes with the client.
-    const contracts = missing.map(keys.contract).filter((key) => own?.has(key));
-    gone.set(id, [...new Set([...missing, ...contracts])]);
+    // A client's contract goes with the client, and the new request is to be posted as the old one was.
+    const hanging = missing.flatMap((key) => [keys.contract(key), postKeyOf(key)]).filter((key) => own?.has(key));
+    gone.set(id, [...new Set([...missing, ...hanging])]);
   }
   return gone;
+}
+
+const REQUEST = 'onec:request:amocrm:';
+
+function postKeyOf(key: string): string {
+  return key.startsWith(REQUEST) ? keys.requestPost(Number(key.slice(REQUEST.length))) : '';
 }
 
 /** In which set the object of an effect stands, by the beginning of the effect's key. */
