@@ -44,6 +44,15 @@ const dealId = async (id = 'd') => (await scene.idOf(keys.deal(source(id)))) ?? 
 const shown = () => scene.standin.deals()[0];
 
 describe('a deal', () => {
+  test('whose stage takes none (unsorted requests) goes to the first stage, and people are told', async () => {
+    const unsorted = 80953550;
+    const { counts } = await scene.deliver([deal({ statusId: unsorted })]);
+    expect(counts).toMatchObject({ created: 1, failed: 0 });
+    expect(shown()).toMatchObject({ name: NAME, status_id: NEW, pipeline_id: PIPELINE });
+    const told = await scene.database.db.selectFrom('alerts').select(['kind', 'subject']).execute();
+    expect(told).toEqual([{ kind: 'mapping', subject: `amocrm:stage ${unsorted}` }]);
+  });
+
   test('has its contacts, the main one first, and its company; two keys of one contact are one', async () => {
     const people = [contact('a', '+79130000001'), contact('b', '+79130000002'), contact('a2', '+79130000001')];
     const firm = companyEffect(source('c'), record, { name: 'ООО', ...common });

@@ -195,6 +195,20 @@ describe('who is to blame for a refused batch', () => {
     expect((outcomes.get(701) as { payload: Json }).payload).not.toHaveProperty('responsibleUserId');
   });
 
+  test('a stage that takes no deals is left out, a pipeline together with its stage', () => {
+    const staged = deliveryOf(703, { name: 'C', fields: {}, pipelineId: 1, statusId: 2 });
+    deliveries.push(staged);
+    try {
+      const outcome = judge({ request_id: '703', path: 'status_id' }).get(703);
+      expect(outcome).toMatchObject({ state: 'amended', alert: { subject: 'amocrm:stage 2' } });
+      expect((outcome as { payload: Json }).payload).toEqual({ name: 'C', fields: {}, pipelineId: 1 });
+      const both = judge({ request_id: '703', path: 'pipeline_id' }, { request_id: '703', path: 'status_id' }).get(703);
+      expect((both as { payload: Json }).payload).toEqual({ name: 'C', fields: {} });
+    } finally {
+      deliveries.pop();
+    }
+  });
+
   test('without our own ids amoCRM counts the items from 0', () => {
     expect([...judge({ request_id: '0', path: 'name' }).keys()]).toEqual([701]);
   });

@@ -12,8 +12,8 @@ export interface BlameOptions {
 }
 
 /**
- * Reads who is to blame for a refused batch. A custom field or a user that the account does not know is left out of its
- * item, for an order must reach the CRM although a field of the mapping went stale; any other fault fails the item.
+ * Reads who is to blame for a refused batch. A custom field, a stage or a user that the account does not take is left out
+ * of its item, for an order must reach the CRM although the mapping went stale; any other fault fails the item.
  * `request_id` names the item; without one amoCRM counts items from 0 (error page mirrors; amocrm-api-php issue 12).
  */
 export function blame(
@@ -48,6 +48,14 @@ function judgeItem(delivery: Delivery, errors: readonly ValidationError[], optio
     } else if (path.startsWith('responsible_user_id') && 'responsibleUserId' in payload) {
       delete payload.responsibleUserId;
       leftOut.push({ what: 'responsible user', code });
+    } else if (path.startsWith('pipeline_id') && 'pipelineId' in payload) {
+      leftOut.push({ what: `pipeline ${String(payload.pipelineId)}`, code });
+      delete payload.pipelineId;
+      delete payload.statusId;
+    } else if (path.startsWith('status_id') && 'statusId' in payload) {
+      // Gone, or the stage of unsorted requests, which takes no deals by the API: the deal goes to the first stage, or stays.
+      leftOut.push({ what: `stage ${String(payload.statusId)}`, code });
+      delete payload.statusId;
     } else if (path.startsWith('loss_reason_id') && 'lossReasonId' in payload) {
       delete payload.lossReasonId;
       leftOut.push({ what: 'loss reason', code });

@@ -128,12 +128,16 @@ function asFound(delivery: Delivery, reports: readonly Report[]): Found {
 }
 
 function without(change: Patch['change'], to: DealState): Patch['change'] {
-  const { fields, lossReasonId, ...rest } = change;
+  const { fields, lossReasonId, statusId, pipelineId, ...rest } = change;
   const left = fields?.filter(({ fieldId }) => String(fieldId) in to.fields) ?? [];
   return {
     ...rest,
     ...(left.length > 0 ? { fields: left } : {}),
     ...(lossReasonId === undefined || to.lossReasonId === undefined ? {} : { lossReasonId }),
+    // A stage goes along with its pipeline or not at all.
+    ...(statusId === undefined || pipelineId === undefined || to.statusId === undefined
+      ? {}
+      : { statusId, pipelineId }),
   };
 }
 
