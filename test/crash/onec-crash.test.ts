@@ -1,22 +1,56 @@
 import { describe, expect, test } from 'vitest';
-import { cutAgainAndAgain, cutAtSteps, expectSound, type Scene } from '../support/cut-loop.ts';
+import { cutAgainAndAgain, cutAtSteps, expectSound, open, type Scene } from '../support/cut-loop.ts';
 import type { Dialect } from '../support/databases.ts';
 import {
   changedDocuments,
+  clearJournals,
   EXPORT,
   IMPORT,
   movedDeals,
   newDeals,
   newDocuments,
   thenOther,
+  workInAmo,
+  writesOf,
 } from '../support/onec-stream.ts';
 import { STRIDE } from '../support/stride.ts';
+import type { RunOptions, World } from '../support/world.ts';
 
 const CRM = /\/api\/v4\//;
 const BASE = /\/odata\//;
 
 const freshExport = () => thenOther(newDocuments(), IMPORT, BASE);
 const freshImport = () => thenOther(newDeals(), EXPORT, CRM);
+
+describe('R38: what one job has written the other does not send back', () => {
+  async function goesBack(one: World, job: RunOptions, target: RegExp): Promise<string[]> {
+    clearJournals(one);
+    one.clock.advance(60_000);
+    expect((await one.run(job)).exit).toBe(0);
+    return writesOf(one).filter((line) => target.test(line));
+  }
+
+  test.each([
+    ['new documents', newDocuments],
+    ['documents that have changed', changedDocuments],
+  ])('%s: an import after the export writes nothing to 1C', async (_, make) => {
+    const one = await open('sqlite', make().options);
+    await make().prepare(one);
+    await one.settle({ jobs: [EXPORT] });
+    expect(await goesBack(one, IMPORT, BASE)).toEqual([]);
+  });
+
+  test('an export after the import, and after each new stage, writes nothing to amoCRM', async () => {
+    const one = await open('sqlite', newDeals().options);
+    await newDeals().prepare(one);
+    await one.settle({ jobs: [IMPORT] });
+    expect(await goesBack(one, EXPORT, CRM)).toEqual([]);
+    workInAmo(one);
+    await one.settle({ jobs: [IMPORT] });
+    expect(await goesBack(one, EXPORT, CRM)).toEqual([]);
+    expect(await goesBack(one, IMPORT, BASE)).toEqual([]);
+  });
+});
 
 describe('a pass cut at any step ends as a calm one, and the other job has nothing to add', () => {
   const scenes: [name: string, scene: () => Scene, coarseness: number, least: number][] = [

@@ -257,7 +257,7 @@ export function dealIdOf(one: World, name: string): number {
 }
 
 /** What managers did afterwards: new stages. */
-function workInAmo(one: World): void {
+export function workInAmo(one: World): void {
   const move = (name: string, status_id: number) => one.amo.standin.edit({ lead: dealIdOf(one, name) }, { status_id });
   move('Ремонт', STAGES.begin);
   move('Масло', STAGES.inWork);
