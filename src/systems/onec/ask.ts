@@ -92,7 +92,7 @@ export function asking(http: SystemHttp, options: AskOptions): Asking {
 
   /** The same 401 with code 20 stands for a missing right and for an unknown user: the service document tells which. */
   async function explained(error: RemoteError): Promise<RemoteError> {
-    if (error.code === 'REMOTE_ODD_ANSWER' && isPage) return notFrom1c(error);
+    if (error.code === 'REMOTE_ODD_ANSWER' && isPage) return notFrom1c(error, known);
     if (odataCode(error) !== '20' || known) return error;
     try {
       await once(serviceDocument());

@@ -184,11 +184,14 @@ function notOnec(where: Where, status: number): RemoteError {
   });
 }
 
-/** HTML with 200: a login page or a web server's notice in place of 1C. What was asked may still have been done. */
-export function notFrom1c(error: RemoteError): RemoteError {
+/**
+ * HTML with 200: a login page or a web server's notice in place of 1C. What was asked may still have been done. `known`: 1C has
+ * taken our login in this run; until then it is refused, as a 401 would say.
+ */
+export function notFrom1c(error: RemoteError, known: boolean): RemoteError {
+  const refused = { code: 'REMOTE_UNAUTHORIZED', kind: 'operator', exit: ExitCode.CredentialsRefused } as const;
   return remoteError(error, {
-    code: error.code,
-    kind: error.kind,
+    ...(known ? { code: error.code, kind: error.kind } : refused),
     outcome: error.outcome,
     message: `1C answered with a web page instead of data (${error.route})`,
     hint: `It may be a login page: check ${CREDENTIALS}, ONEC_ODATA_URL and the publication on the web server.`,
