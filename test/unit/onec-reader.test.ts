@@ -705,6 +705,17 @@ describe('reference data', () => {
     );
   });
 
+  test('R31: new works stand for the item of most works, where the preset’s is not there', async () => {
+    const { standin, run } = await base();
+    const [item, own] = [standin.ref(ITEMS, 'Авторабота'), standin.ref(ITEMS, 'Фильтр масляный CHANGAN')];
+    expect((await (await run()).resolveDefaults()).refs.get('workItem')).toBe(item);
+    standin.edit({ set: ITEMS, ref: item, changes: { DeletionMark: true } });
+    for (const { Ref_Key } of standin.entities(WORKS).slice(1)) {
+      standin.edit({ set: WORKS, ref: String(Ref_Key), changes: { Номенклатура_Key: own } });
+    }
+    expect((await (await run()).resolveDefaults()).refs.get('workItem')).toBe(own);
+  });
+
   test('names: Alfa-Auto’s are all there, and are not asked for again before a week is over', async () => {
     const { run, requests } = await base();
     const { cache } = memory();

@@ -104,11 +104,13 @@ async function resolveAll(context: ReaderContext) {
   return { refs, faults, unsure };
 }
 
-/** The only thing of its kind; of users, the one as whom we work; of units, that of most items. */
+/** The only thing of its kind; of users, the one as whom we work; of units, that of most items; of works' items, that of most works. */
 async function likely(context: ReaderContext, role: string, set: string): Promise<string | undefined> {
-  const { odata, login } = context;
+  const { odata, login, mapping } = context;
+  const { item, work } = mapping.catalogs;
   try {
-    if (role === 'unit') return await usualUnit(context);
+    if (role === 'unit') return await usual(context, item.set, item.unit);
+    if (role === 'workItem') return await usual(context, work.set, work.item);
     const rows = await odata.list(set, { top: LIKELY_ROWS });
     const usable = rows.filter((row) => !flagOf(row, 'DeletionMark') && !flagOf(row, 'IsFolder'));
     const own = role === 'author' && login !== undefined ? usable.filter((row) => isNamed(row, login)) : [];
@@ -120,12 +122,12 @@ async function likely(context: ReaderContext, role: string, set: string): Promis
   }
 }
 
-async function usualUnit({ odata, mapping }: ReaderContext): Promise<string | undefined> {
-  const { set, unit } = mapping.catalogs.item;
-  if (unit === undefined) return undefined;
+/** What most of a catalog's first rows hold in a property. */
+async function usual({ odata }: ReaderContext, set: string, property: string | undefined): Promise<string | undefined> {
+  if (property === undefined) return undefined;
   const counts = new Map<string, number>();
-  for (const row of await odata.list(set, { select: ['Ref_Key', unit], top: LIKELY_ROWS })) {
-    const ref = refOf(row, unit);
+  for (const row of await odata.list(set, { select: ['Ref_Key', property], top: LIKELY_ROWS })) {
+    const ref = refOf(row, property);
     if (ref !== undefined) counts.set(ref, (counts.get(ref) ?? 0) + 1);
   }
   return [...counts].sort((a, b) => b[1] - a[1])[0]?.[0];
