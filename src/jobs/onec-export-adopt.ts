@@ -6,7 +6,7 @@ import type { Deal } from '../systems/amocrm/schema.ts';
 import { KINDS as ONEC_KINDS, keys as onecKeys } from '../systems/onec/effects/payloads.ts';
 import { fromLocal } from '../systems/onec/time.ts';
 import { fieldText } from './kaspi-codes.ts';
-import { agreedState, type DocumentOptions, fieldTexts, recordOf, sourceOf } from './onec-export-deal.ts';
+import { agreedState, type DocumentOptions, fieldTexts, noteName, recordOf, sourceOf } from './onec-export-deal.ts';
 import { elementsNamed, quantitiesOf } from './onec-export-goods.ts';
 import { isExchanged } from './onec-export-plan.ts';
 import type { OnecJobContext } from './onec-reading.ts';
@@ -109,6 +109,7 @@ function namedByOnec(
       goodsThing(document, String(deal.id), goods),
       ...goodThings(deal, elements, bound, options),
       markThing(document, options),
+      ...(isAgreed ? noteThings(document, options) : []),
       ...(document.marks.amoId === deal.id ? [{ key: idKey, kind: ONEC_KINDS.id, remoteId: String(deal.id) }] : []),
     ],
   };
@@ -171,6 +172,12 @@ function goodThings(
       remoteId: String(elementId),
     }))
     .filter(({ key }) => !bound.has(key));
+}
+
+/** The note of an exchanged document was made then; its own id is not known. */
+function noteThings(document: OnecDocument, options: DocumentOptions) {
+  const name = noteName(document, options);
+  return name === undefined ? [] : [{ key: keys.note(sourceOf(document), name), kind: KINDS.note, remoteId: null }];
 }
 
 function markThing(document: OnecDocument, { zone }: DocumentOptions) {

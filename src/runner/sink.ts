@@ -59,6 +59,7 @@ export function outboxSink({ database, job, now, adopting, adoptUntil }: OutboxS
       if (found === 0 && cursor === undefined) return;
       await database.transaction(async (tx) => {
         const faulty = new Set(problems.map(({ record }) => record.key));
+        const foundNow = new Set(adopted.map(({ record }) => record.key));
         for (const one of adopted) await adopt(tx, one, now, job);
         for (const plan of plans) {
           await storeEffects(tx, job, plan.effects, adopting || (plan.since ?? '9') <= adoptUntil, now);
@@ -69,7 +70,10 @@ export function outboxSink({ database, job, now, adopting, adoptUntil }: OutboxS
           if (underWay === undefined) continue;
           // Another job may be in the middle of what this change makes needless; it would undo the change if it came later.
           const update = effect ? [{ ...effect, needs: [...effect.needs, ...underWay] }] : [];
-          await storeEffects(tx, job, [...extra, ...update], false, now);
+          // What goes along is made, not changed: for what was just found at the target it may have been made before.
+          const lookFirst = adopting || extra.some(({ record }) => foundNow.has(record.key));
+          await storeEffects(tx, job, extra, lookFirst, now);
+          await storeEffects(tx, job, update, false, now);
         }
         for (const { record, reason } of problems) await keepFailed(tx, job, record, reason, now);
         await keep(tx);
