@@ -31,8 +31,8 @@ export interface ReaderContext extends OnecReaderOptions {
   hash: string;
   /** The answer of the first call under this key, for the whole run; a failure is not kept. */
   once<T>(key: string, load: () => Promise<T>): Promise<T>;
-  /** Things that stand in 1C and that it would not show: reference → its words. */
-  hidden: Map<string, string>;
+  /** Things that stand in 1C and that it would not show: reference → its refusal. */
+  hidden: Map<string, RemoteError>;
 }
 
 export function readerContext(options: OnecReaderOptions): ReaderContext {
@@ -160,7 +160,7 @@ async function rowsOf(
     // A set that is not published is one that the exchange can do without, or it would not have begun.
     if (odataCode(error) === '8') return found;
     if (refs.length === 1) {
-      for (const ref of refs) hidden.set(ref, error.message);
+      for (const ref of refs) hidden.set(ref, error);
       return found;
     }
     for (const ref of refs) {
@@ -168,7 +168,7 @@ async function rowsOf(
         for (const [key, row] of await odata.byRefs(set, [ref], select)) found.set(key, row);
       } catch (refusal) {
         if (!isRefusal(refusal)) throw refusal;
-        hidden.set(ref, refusal.message);
+        hidden.set(ref, refusal);
       }
     }
     return found;

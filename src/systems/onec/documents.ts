@@ -76,7 +76,7 @@ function unseenFault(
   if (unseen === undefined) return undefined;
   const { set, ref = '' } = unseen;
   return new RecordFault(
-    `it needs ${ref} of ${set}, which 1C does not show: ${hidden.get(ref)}`,
+    `it needs ${ref} of ${set}, which 1C does not show: ${hidden.get(ref)?.message}`,
     'Give the user of ONEC_USER a role that may read it without restrictions on rows; it is tried again by itself.',
   );
 }

@@ -48,17 +48,22 @@ export function itemReader(context: ReaderContext, things: ThingReader, marks: M
     return new Map([...rows].map(([ref, row]) => [ref, textOf(row, 'Description')]));
   }
 
+  /** An item whose maker 1C would not show cannot be told from others of its article: it is not shown either. */
   async function described(rows: ReadonlyMap<string, OnecEntity>): Promise<Map<string, OnecItem>> {
     const makers = await namesOf(
       maker?.set,
       [...rows.values()].map((row) => refOf(row, item.maker)),
     );
+    for (const [ref, row] of rows) {
+      const refusal = context.hidden.get(refOf(row, item.maker) ?? '');
+      if (refusal !== undefined) context.hidden.set(ref, refusal);
+    }
     const units = await namesOf(
       unit?.set,
       [...rows.values()].map((row) => refOf(row, item.unit)),
     );
     const items = new Map<string, OnecItem>();
-    for (const [ref, row] of rows) {
+    for (const [ref, row] of [...rows].filter(([one]) => !context.hidden.has(one))) {
       const unitRef = refOf(row, item.lineUnit ?? item.unit);
       items.set(ref, {
         ...onecRef(ref, row),
@@ -69,6 +74,14 @@ export function itemReader(context: ReaderContext, things: ThingReader, marks: M
       });
     }
     return items;
+  }
+
+  /** What may stand for something already: one that is not shown may be the very one, so that nothing can be decided. */
+  async function candidates(rows: readonly OnecEntity[]): Promise<OnecItem[]> {
+    const items = await described(byRef(rows));
+    const refusal = [...byRef(rows).keys()].map((ref) => context.hidden.get(ref)).find((one) => one !== undefined);
+    if (refusal !== undefined) throw refusal;
+    return oldestFirst(items.values());
   }
 
   /** Rows of a catalog that fit one of the terms; folders and marked ones left out. `fits` checks what 1C's filter should have. */
@@ -101,7 +114,7 @@ export function itemReader(context: ReaderContext, things: ThingReader, marks: M
       );
       rows.push(...(await search(item.set, terms, fits)));
     }
-    return oldestFirst((await described(byRef(rows))).values());
+    return candidates(rows);
   }
 
   /** By article or by code, which stands for a work's article where it has none. */
@@ -148,8 +161,7 @@ export function itemReader(context: ReaderContext, things: ThingReader, marks: M
       return new Map([...rows].map(([ref, row]) => [ref, workFrom(context, ref, row)]));
     },
     itemsByArticle,
-    itemsByName: async (names: readonly string[]) =>
-      oldestFirst((await described(byRef(await byName(item.set, names)))).values()),
+    itemsByName: async (names: readonly string[]) => candidates(await byName(item.set, names)),
     works: async (wanted: { articles: readonly string[]; names: readonly string[] }): Promise<OnecWork[]> => {
       const rows = [...(await worksByArticle(wanted.articles)), ...(await byName(work.set, wanted.names))];
       return oldestFirst([...byRef(rows)].map(([ref, row]) => workFrom(context, ref, row)));
