@@ -1,10 +1,11 @@
+import { sql } from 'kysely';
 import type { Json } from '../base/schema.ts';
 import type { Link } from '../domain/effect.ts';
 import { ADOPTER } from './audit.ts';
 import type { Tx } from './database.ts';
 import { forgetFailed } from './failed-records.ts';
 import { saveLinks } from './links.ts';
-import { chunks } from './outbox.ts';
+import { chunks, OPEN } from './outbox.ts';
 
 /** Something of an order that stands at the target. */
 export interface AdoptedThing {
@@ -74,7 +75,10 @@ export async function adopt(tx: Tx, adopted: Adopted, now: Date, adopter: string
   await forgetFailed(tx, record);
 }
 
-/** Effects that were planned before the deal was known; goods of the catalog may be wanted by other orders, and stay. */
+/**
+ * Effects that were planned before the deal was known. What other records wait for stays: a client or goods may be theirs as
+ * well. So do goods of the catalog, which any order may want.
+ */
 async function settleWaiting(
   tx: Tx,
   record: Adopted['record'],
@@ -90,7 +94,9 @@ async function settleWaiting(
     .where('state', 'not in', ['done', 'superseded', 'ignored'])
     .where('kind', '!=', 'amocrm.good')
     .execute();
+  const wanted = waiting.length === 0 ? new Set<string>() : await neededByOthers(tx, record);
   for (const { id, key } of waiting) {
+    if (wanted.has(key)) continue;
     const thing = things.find((one) => one.key === key);
     await tx
       .updateTable('outbox')
@@ -108,4 +114,16 @@ async function settleWaiting(
       .execute();
     await tx.deleteFrom('reservations').where('effect_id', '=', id).execute();
   }
+}
+
+/** Keys that open effects of other records need. */
+async function neededByOthers(tx: Tx, { kind, key }: Adopted['record']): Promise<Set<string>> {
+  const rows = await tx
+    .selectFrom('outbox')
+    .select('needs')
+    .where(OPEN)
+    .where(sql<boolean>`needs <> '[]'`)
+    .where((eb) => eb.not(eb.and([eb('record_kind', '=', kind), eb('record_key', '=', key)])))
+    .execute();
+  return new Set(rows.flatMap(({ needs }) => JSON.parse(needs) as string[]));
 }

@@ -16,6 +16,9 @@ import {
 } from '../support/onec-stream.ts';
 import type { World } from '../support/world.ts';
 
+const REQUEST = 'Document_ЗаявкаНаРемонт';
+const SUMMARY = 'Document_СводныйРемонтныйЗаказ';
+const CLIENTS = 'Catalog_Контрагенты';
 const STATES = 'Catalog_ВидыСостоянийЗаказНарядов';
 const ODATA = '/odata/standard.odata';
 const MINUTES = 60_000;
@@ -37,6 +40,12 @@ const documentsOf = (one: World, set: string, dealId: number) =>
     .onec()
     .standin.entities(set)
     .filter((entity) => String(entity.Комментарий ?? '').includes(`[amo:${dealId}]`));
+/** Known goods, without which 1C takes no customer's order. */
+function goodsOf(one: World) {
+  const found = one.amo.standin.elements().find(({ sku }) => sku === 'MJ1009');
+  return { elements: [{ id: found?.id ?? 0, quantity: 1 }] };
+}
+
 const stageOf = (one: World, dealId: number) => one.amo.standin.deals().find(({ id }) => id === dealId)?.status_id;
 const failed = (one: World) =>
   one.database.db.selectFrom('failed_records').select(['kind', 'key', 'attempts', 'last_error']).execute();
@@ -118,6 +127,119 @@ describe('a deal that goes on while its document waits', () => {
     await later(one, MINUTES);
     expect(stateOf(one, dealId)).toBe('Начать работу');
   });
+});
+
+describe('what people do in 1C meanwhile', () => {
+  test('a document that 1C has refused and that was entered by hand is taken, not made again; its client is made for the other deal', async () => {
+    const one = await account();
+    const base = one.onec().standin;
+    one.onec().fault({ match: `POST ${ODATA}/Catalog_Контрагенты`, ...REFUSAL, times: 0 });
+    await later(one, MINUTES);
+    const twins = ['Ремонт', 'Масло'].map((name) => dealIdOf(one, name));
+    const told = (await failed(one)).map(({ key }) => Number(key));
+    const [dealId = 0] = twins.filter((id) => told.includes(id));
+    const [otherId = 0] = twins.filter((id) => id !== dealId);
+    base.seed({ generate: { workOrders: 1 } });
+    const ref = String(base.entities(WORK_ORDER)[0]?.Ref_Key);
+    base.seed({ marks: [{ set: WORK_ORDER, ref, property: 'amolead', value: dealId }] });
+    one.onec().faults.length = 0;
+    await one.settle({ tickMs: 6 * MINUTES, jobs: [IMPORT] });
+    expect(
+      base
+        .entities(WORK_ORDER)
+        .filter((entity) => base.mark(WORK_ORDER, String(entity.Ref_Key), 'amolead') === String(dealId)),
+    ).toHaveLength(1);
+    expect(documentsOf(one, WORK_ORDER, dealId)).toHaveLength(0);
+    expect(documentsOf(one, WORK_ORDER, otherId)).toHaveLength(1);
+    expect(await failed(one)).toEqual([]);
+  });
+
+  test('R37 a state that people have chosen before ours was written stays', async () => {
+    const one = await account();
+    const base = one.onec().standin;
+    const dealId = dealIdOf(one, 'Ремонт');
+    one.onec().fault({ match: `PATCH ${ODATA}/${WORK_ORDER}`, ...REFUSAL, times: 0 });
+    await later(one, MINUTES);
+    const ref = String(documentsOf(one, WORK_ORDER, dealId)[0]?.Ref_Key);
+    base.edit({ set: WORK_ORDER, ref, changes: { Состояние_Key: base.ref(STATES, 'НачатьРаботу') } });
+    one.onec().faults.length = 0;
+    await one.settle({ tickMs: 6 * MINUTES, jobs: [IMPORT] });
+    expect(stateOf(one, dealId)).toBe('Начать работу');
+  });
+
+  test('a request that was deleted before its chain was whole is made anew, and posted', async () => {
+    const one = await account();
+    const base = one.onec().standin;
+    const dealId = dealIdOf(one, 'Ремонт');
+    one.onec().fault({ match: `POST ${ODATA}/${SUMMARY}`, ...REFUSAL, times: 0 });
+    await later(one, MINUTES);
+    const [first] = documentsOf(one, REQUEST, dealId);
+    base.edit({ set: REQUEST, ref: String(first?.Ref_Key), changes: { Posted: false, DeletionMark: true } });
+    one.onec().faults.length = 0;
+    await one.settle({ tickMs: 6 * MINUTES, jobs: [IMPORT] });
+    const requests = documentsOf(one, REQUEST, dealId).filter(({ DeletionMark }) => DeletionMark !== true);
+    expect(requests).toMatchObject([{ Posted: true }]);
+    expect(documentsOf(one, SUMMARY, dealId)).toMatchObject([{ ДокументОснование: requests[0]?.Ref_Key }]);
+    expect(documentsOf(one, WORK_ORDER, dealId)).toHaveLength(1);
+  });
+
+  test('a client who was deleted long after its payload was forgotten is made anew for a new deal', async () => {
+    const one = await account();
+    const base = one.onec().standin;
+    await one.settle({ tickMs: MINUTES, jobs: [IMPORT] });
+    await one.database.db.updateTable('outbox').set({ payload: null }).where('state', '=', 'done').execute();
+    const made = base.entities(CLIENTS).filter(({ Description }) => Description === 'Иван Проверкин');
+    expect(made).toHaveLength(1);
+    base.edit({ set: CLIENTS, ref: String(made[0]?.Ref_Key), changes: { DeletionMark: true } });
+    const [contact = 0] = one.amo.standin.contacts().flatMap(({ id, name }) => (name === 'Иван Проверкин' ? [id] : []));
+    const { deals } = one.amo.standin.add({
+      deals: [
+        {
+          name: 'Снова',
+          price: 1,
+          pipeline_id: 8266734,
+          status_id: STAGES.inWork,
+          contacts: [contact],
+          ...goodsOf(one),
+        },
+      ],
+    });
+    await one.settle({ tickMs: 6 * MINUTES, jobs: [IMPORT] });
+    expect(documentsOf(one, CUSTOMER_ORDER, deals[0] ?? 0)).toHaveLength(1);
+    expect(
+      base
+        .entities(CLIENTS)
+        .filter(({ Description, DeletionMark }) => Description === 'Иван Проверкин' && DeletionMark !== true),
+    ).toHaveLength(1);
+  });
+});
+
+test('two contacts of one counterparty, with a deal each: one counterparty, one contract', async () => {
+  const one = await account();
+  const base = one.onec().standin;
+  const { contacts } = one.amo.standin.add({
+    contacts: [
+      { name: 'Анна', phones: ['+79015550077'], emails: ['a@example.com'] },
+      { name: 'Контора', emails: ['a@example.com'] },
+    ],
+  });
+  one.amo.standin.add({
+    deals: contacts.map((id, index) => ({
+      ...{
+        name: `Анна ${index}`,
+        price: 1,
+        pipeline_id: 8266734,
+        status_id: STAGES.inWork,
+        contacts: [id],
+        ...goodsOf(one),
+      },
+    })),
+  });
+  await one.settle({ tickMs: MINUTES, jobs: [IMPORT] });
+  const clients = base.entities(CLIENTS).filter(({ Description }) => /Анна|Контора/.test(String(Description)));
+  expect(clients).toHaveLength(1);
+  const contracts = base.entities('Catalog_ДоговорыВзаиморасчетов');
+  expect(contracts.filter(({ Owner_Key }) => Owner_Key === clients[0]?.Ref_Key)).toHaveLength(1);
 });
 
 describe('failed records', () => {
