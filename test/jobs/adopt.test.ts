@@ -166,8 +166,10 @@ describe.each(dialects)('%s', (dialect) => {
 
   test('orders that were planned before, and waited, are bound, too', async () => {
     const one = await open(dialect, { orders: 'first' });
-    const refused = await one.run({ env: { AMO_PIPELINE_ID: '999', AMO_STATUS_ID: '998' } });
+    one.amo.fault({ match: 'POST /api/v4/leads', kind: 'status', status: 422, times: 0 });
+    const refused = await one.run();
     expect(refused.exit).toBe(1);
+    one.amo.faults.length = 0;
     expect(await one.open()).not.toEqual({});
     const { deals } = foreignDeals(one);
     expect((await adoptIn(one, named('Заказ Каспи {code}'))).bound).toHaveLength(3);
