@@ -234,12 +234,29 @@ describe('bases of 1C differ, and what stands there in the end does not', () => 
     expect(wrong).toEqual([]);
   });
 
-  const poor: [string, Partial<OnecOptions>, (options?: StreamOptions) => Scene][] = [
-    ['references of clients are not taken: new deals', { honoursRefKey: false }, newDeals],
-    ['nor do filters find anything: new deals', { honoursRefKey: false, filterLies: true }, newDeals],
-    ['filters on composite fields find nothing: new documents', { filterLies: true }, newDocuments],
+  const poor: [string, Partial<OnecOptions>][] = [
+    ['references of clients are not taken', { honoursRefKey: false }],
+    ['nor do filters on composite fields find anything', { honoursRefKey: false, filterLies: true }],
   ];
-  test.each(poor)('%s, passes cut at any step', async (_, onec, make) => {
-    expect(await cutAgainAndAgain('sqlite', make({ onec }), Math.ceil(40 / STRIDE ** 2))).toEqual([]);
+  test.each(poor)(
+    '%s: objects whose answer was lost are found by what was sent, and not made again',
+    async (_, onec) => {
+      const scene = { ...newDeals({ onec }), seen: withoutDates };
+      const { routes, wanted } = await calm(scene);
+      const creates = routes.filter(({ match }) => /^POST .*\/(Catalog|Document)_[^/]*$/.test(match));
+      expect(creates.length).toBeGreaterThan(7);
+      const wrong: string[] = [];
+      for (const [at, route] of creates.entries()) {
+        if (STRIDE > 1 && at % poor.length !== Number(onec.filterLies === true)) continue;
+        const fault = await faultOf(scene, route, { name: 'lost', kind: 'lost' }, wanted);
+        if (fault !== undefined) wrong.push(`${route.match}: ${fault}`);
+      }
+      expect(wrong).toEqual([]);
+    },
+  );
+
+  test('filters on composite fields find nothing: new documents, passes cut at any step', async () => {
+    const scene = newDocuments({ onec: { filterLies: true } });
+    expect(await cutAgainAndAgain('sqlite', scene, Math.ceil(40 / STRIDE ** 2))).toEqual([]);
   });
 });
