@@ -38,7 +38,7 @@ export const ONEC_MAPPING = `onec:
 `;
 
 export const WORK_ORDER = 'Document_ЗаказНаряд';
-const CUSTOMER_ORDER = 'Document_ЗаказПокупателя';
+export const CUSTOMER_ORDER = 'Document_ЗаказПокупателя';
 const REQUEST = 'Document_ЗаявкаНаРемонт';
 const SUMMARY = 'Document_СводныйРемонтныйЗаказ';
 const CLIENTS = 'Catalog_Контрагенты';
@@ -250,7 +250,7 @@ async function findMakers({ amo }: World): Promise<void> {
   makers.set(amo.standin, _embedded.custom_fields.find(({ code }) => code === 'MAKER')?.id ?? 0);
 }
 
-function dealIdOf(one: World, name: string): number {
+export function dealIdOf(one: World, name: string): number {
   const found = one.amo.standin.deals().filter((deal) => deal.name === name);
   if (found.length !== 1) throw new Error(`${found.length} deals are called ${name}`);
   return found[0]?.id ?? 0;
