@@ -4,6 +4,7 @@ import { auditBook } from '../state/audit.ts';
 import type { Database } from '../state/database.ts';
 import { dealBook } from '../state/deal-links.ts';
 import { dueKaspiOrders, markKaspiOrderLooked, saveKaspiOrders } from '../state/kaspi-orders.ts';
+import { getMeta, setMeta } from '../state/meta.ts';
 import {
   dealsImported,
   dealsUnderWay,
@@ -11,6 +12,8 @@ import {
   saveSeenDocuments,
   seenDocuments,
 } from '../state/onec-documents.ts';
+
+const EXPORT_RULES = 'onec_export_rules';
 
 /** The tables that jobs keep for operators, over one database; in a dry run nothing is written by them. */
 export function jobTables(database: Database, clock: Clock, dryRun: boolean) {
@@ -26,6 +29,10 @@ export function jobTables(database: Database, clock: Clock, dryRun: boolean) {
     onec: {
       seen: (refs) => seenDocuments(database.db, refs),
       save: saveSeenDocuments,
+      rules: () => getMeta(database.db, EXPORT_RULES),
+      keepRules: async (rules, at) => {
+        if (!dryRun) await database.transaction((tx) => setMeta(tx, EXPORT_RULES, rules, at));
+      },
       refsOfDeals: (dealIds) => documentsOfDeals(database.db, dealIds),
       dealsImported: () => dealsImported(database.db),
       dealsUnderWay: () => dealsUnderWay(database.db),

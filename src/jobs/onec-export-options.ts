@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { OnecMapping } from '../config/mapping-onec-types.ts';
 import type { OnecDocument, OnecHead } from '../domain/onec.ts';
 import { DOCUMENT_RECORD, type DocumentOptions, stagelessState, stateSubject } from './onec-export-deal.ts';
@@ -30,6 +31,13 @@ async function readOptions(context: OnecJobContext, { reader, mapping }: UsableO
     now,
     backfill: adopting,
   };
+}
+
+/** Tells mappings apart by which the same document would give another deal. */
+export function exportRules({ clients, settings }: Pick<OnecJobContext, 'clients' | 'settings'>): string {
+  const { documents, statuses, fields, catalog, export: how } = clients.onec.mapping;
+  const rules = JSON.stringify([documents, statuses, fields, catalog, how, settings.AMO_CATALOG_ID]);
+  return createHash('sha256').update(rules).digest('hex').slice(0, 16);
 }
 
 /** Rows may name a state as programs do (its predefined name); documents show the name that people see. */

@@ -49,8 +49,15 @@ const NOTHING: Page = {
   failed: new Map(),
 };
 
-/** 1C's documents of a slice, and what amoCRM shall hold of each. Whole documents are read of new and changed ones alone. */
-export function documentReading(context: OnecJobContext, onec: UsableOnec): Reading<OnecHead> {
+/**
+ * 1C's documents of a slice, and what amoCRM shall hold of each. Whole documents are read of new and changed ones alone; of
+ * all of them where they are to be compared `anew`.
+ */
+export function documentReading(
+  context: OnecJobContext,
+  onec: UsableOnec,
+  { anew = false }: { anew?: boolean } = {},
+): Reading<OnecHead> {
   const { tables, now } = context;
   const { reader } = onec;
   const reports = dealReports(context);
@@ -122,7 +129,7 @@ export function documentReading(context: OnecJobContext, onec: UsableOnec): Read
     keyOf: ({ ref }) => ref,
     knownBy: (ref) => keys.deal(sourceOf({ ref })),
     prepare: async (heads, state) => {
-      const prepared = await prepare(heads, state, { context, onec, options });
+      const prepared = await prepare(heads, state, { context, onec, options, anew });
       page = prepared.page;
       [done, renewed] = [new Map(), new Map()];
       return prepared.adopted;
@@ -144,16 +151,23 @@ export function documentReading(context: OnecJobContext, onec: UsableOnec): Read
   };
 }
 
+interface PageParts {
+  context: OnecJobContext;
+  onec: UsableOnec;
+  options: () => Promise<DocumentOptions>;
+  anew: boolean;
+}
+
 async function prepare(
   heads: readonly OnecHead[],
   { known, links, failed }: WhatIsBound,
-  { context, onec, options }: { context: OnecJobContext; onec: UsableOnec; options: () => Promise<DocumentOptions> },
+  { context, onec, options, anew }: PageParts,
 ): Promise<{ page: Page; adopted: readonly Adopted[] }> {
   const dealKey = (ref: string) => keys.deal(sourceOf({ ref }));
   const seen = await context.tables.onec.seen(heads.map(({ ref }) => ref));
-  // Who chooses a document wants it compared anew, and what was refused is planned anew: its client may have been corrected.
+  // What was refused is planned anew: its client may have been corrected.
   const isStill = (head: OnecHead) =>
-    context.only === undefined && failed.get(head.ref) !== true && seen.get(head.ref)?.signature === signatureOf(head);
+    !anew && failed.get(head.ref) !== true && seen.get(head.ref)?.signature === signatureOf(head);
   const still = heads.filter(isStill).map(({ ref }) => ref);
   const standing = heads.filter(({ ref }) => links.has(dealKey(ref))).map(({ ref }) => ref);
   const planned = heads.filter(({ ref }) => known.has(dealKey(ref)) || links.has(dealKey(ref))).map(({ ref }) => ref);

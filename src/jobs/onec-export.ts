@@ -1,4 +1,5 @@
 import { defineJob } from './define.ts';
+import { exportRules } from './onec-export-options.ts';
 import { documentReading } from './onec-export-reading.ts';
 import { type OnecJobContext, usableOnec } from './onec-reading.ts';
 
@@ -21,6 +22,11 @@ export const onecExport = defineJob({
       { kinds: ['workOrder', 'customerOrder'], properties: ['lead', 'client', 'item', 'exportedAt'] },
       context.log,
     );
-    await context.eachPage(documentReading(context, onec));
+    const rules = exportRules(context);
+    // By another mapping documents that stood still may ask for something else. Who chooses a document wants it compared, too.
+    const isMended = (await context.tables.onec.rules()) !== rules;
+    await context.eachPage(documentReading(context, onec, { anew: isMended || context.only !== undefined }));
+    const wasAll = context.only === undefined && !context.signal.aborted;
+    if (isMended && wasAll) await context.tables.onec.keepRules(rules, context.now);
   },
 });

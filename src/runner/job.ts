@@ -43,6 +43,10 @@ export interface OnecBook {
   seen(refs: readonly string[]): Promise<Map<string, SeenDocument>>;
   /** Returns how many rows changed. */
   save(tx: Tx, documents: readonly SeenDocument[], now: Date): Promise<number>;
+  /** By which rules of the mapping an export has last gone through its whole range; opaque. */
+  rules(): Promise<string | undefined>;
+  /** Nothing in a dry run. */
+  keepRules(rules: string, now: Date): Promise<void>;
   /** The documents that stand for these deals, by what was bound here. */
   refsOfDeals(dealIds: readonly number[]): Promise<Map<number, string>>;
   /** Deals whose documents an import is just making: their states may not be written yet. */

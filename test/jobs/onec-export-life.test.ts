@@ -8,6 +8,7 @@ import {
   newDocuments,
   ONEC_MAPPING,
   refAt,
+  STAGES,
   seen,
   WORK_ORDER,
   writesOf,
@@ -79,6 +80,24 @@ describe('what was exported once', () => {
     await one.run(EXPORT);
     const reasons = one.outcome().deals.flatMap(({ fields }) => Object.values(fields));
     expect(reasons).toContain('Стук справа');
+  });
+
+  test('R19 a row that the mapping lacked: once it is there, documents that stood still get its stage, and no more is asked', async () => {
+    const scene = newDocuments();
+    const row = `    - { pipeline: 8266734, status: ${STAGES.inWork}, state: "В работе" }\n`;
+    const one = await open('sqlite', { ...scene.options, mapping: ONEC_MAPPING.replace(row, '') });
+    await scene.prepare(one);
+    await one.settle({ jobs: [EXPORT] });
+    const inWork = () => one.outcome().deals.filter(({ stage }) => stage === `8266734/${STAGES.inWork}`);
+    const alerts = () =>
+      one.database.db.selectFrom('alerts').select('subject').where('closed_at', 'is', null).execute();
+    expect([inWork(), await alerts()]).toEqual([[], [{ subject: 'onec.statuses:в работе' }]]);
+    await one.remap(ONEC_MAPPING);
+    await one.settle({ jobs: [EXPORT] });
+    expect([inWork().length > 0, await alerts()]).toEqual([true, []]);
+    clearJournals(one);
+    await one.run(EXPORT);
+    expect(one.amo.journal.length + one.onec().journal.length).toBeLessThanOrEqual(5);
   });
 
   test('a client and goods that people have deleted in amoCRM are made anew, once, for the next document', async () => {
