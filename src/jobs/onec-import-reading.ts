@@ -1,15 +1,11 @@
-import { RemoteError } from '../base/remote-error.ts';
 import type { LinkState, Plan } from '../domain/effect.ts';
 import type { OnecDocumentType } from '../domain/onec.ts';
-import type { Range } from '../domain/range.ts';
 import { RecordFault } from '../domain/record-fault.ts';
 import type { Reading, WhatIsBound } from '../runner/reading.ts';
 import type { Adopted, Change } from '../runner/sink.ts';
-import { walk } from '../systems/amocrm/lists.ts';
-import { mayFilter } from '../systems/amocrm/probed.ts';
 import type { Deal } from '../systems/amocrm/schema.ts';
 import { keys } from '../systems/onec/effects/payloads.ts';
-import type { AmoAccess } from './kaspi-compare.ts';
+import { changedDeals, WITH } from './onec-import-changed.ts';
 import { clientOf, type DealFacts, type ImportOptions } from './onec-import-deal.ts';
 import { adoptedDocument, type FoundDocument, findDocuments } from './onec-import-find.ts';
 import { demandDefaults, type OpenedOnec, openOnec } from './onec-import-options.ts';
@@ -153,8 +149,12 @@ async function prepare(
   const underWay = new Set(
     strangers.filter(({ id, name }) => beingMade.has(name.trim()) && !documents.has(id)).map(({ id }) => id),
   );
-  // Failed ones are planned anew as they stand by then.
-  const isWaiting = (deal: Deal) => !isBound(deal) && isPlanned(deal) && !failed.has(String(deal.id));
+  // Failed ones are planned anew as they stand by then, but for those that have gone on to a stage that makes no document.
+  const isPlannedAnew = (deal: Deal) => {
+    const isDue = failed.get(String(deal.id));
+    return isDue === false || (isDue === true && isImported(staged(deal), statuses));
+  };
+  const isWaiting = (deal: Deal) => !isBound(deal) && isPlanned(deal) && !isPlannedAnew(deal);
   await waiting.add([...staying.filter(isWaiting).map(({ id }) => id), ...underWay]);
   await keepVain(
     strangers.filter((deal) => !documents.has(deal.id) && !isToBeMade(deal, context)),
@@ -278,46 +278,6 @@ function asksForState(deal: Deal, link: LinkState, options: ImportOptions): bool
   } catch (error) {
     if (error instanceof RecordFault) return false;
     throw error;
-  }
-}
-
-const WITH: readonly string[] = ['contacts', 'companies', 'catalog_elements'];
-
-/**
- * Deals that changed since the slice began, newest first, 250 a page. Neither the filter nor the order is believed: each row is
- * checked, and the walk ends early only where the rows are seen to be in order. Those that changed after the slice are
- * given as well; they are read once.
- */
-async function* changedDeals({ client, memory }: AmoAccess, { from }: Range): AsyncGenerator<Deal[]> {
-  let filtered = await mayFilter(memory, 'deals');
-  const order = { by: 'updated_at', direction: 'desc' } as const;
-  const fromS = Math.floor(from.getTime() / 1000);
-  let previous = Number.POSITIVE_INFINITY;
-  let previousId = 0;
-  let ordered = true;
-  // A list by id looks ordered as well where an import gave all its rows one time.
-  let byId = true;
-  const listed = walk(async (page, limit) => {
-    const query = { page, limit, order, with: WITH };
-    if (!filtered) return client.listDeals(query);
-    try {
-      return await client.listDeals({ ...query, updatedFrom: from });
-    } catch (error) {
-      if (!(error instanceof RemoteError) || error.status !== 400) throw error;
-      filtered = false;
-      return client.listDeals(query);
-    }
-  });
-  for await (const rows of listed) {
-    for (const { id, updatedAt } of rows) {
-      if (updatedAt > previous) ordered = false;
-      if (id < previousId) byId = false;
-      previous = updatedAt;
-      previousId = id;
-    }
-    const changed = rows.filter(({ updatedAt }) => updatedAt >= fromS);
-    if (changed.length > 0) yield changed;
-    if (ordered && !byId && previous < fromS) return;
   }
 }
 

@@ -1,9 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { open } from '../support/cut-loop.ts';
 import {
-  CUSTOMER_ORDER,
   clearJournals,
-  dealIdOf,
   EXPORT,
   IMPORT,
   newDeals,
@@ -16,6 +14,7 @@ import {
 } from '../support/onec-stream.ts';
 import type { World } from '../support/world.ts';
 
+const CUSTOMER_ORDER = 'Document_ЗаказПокупателя';
 const REQUEST = 'Document_ЗаявкаНаРемонт';
 const SUMMARY = 'Document_СводныйРемонтныйЗаказ';
 const CLIENTS = 'Catalog_Контрагенты';
@@ -44,6 +43,12 @@ const documentsOf = (one: World, set: string, dealId: number) =>
 function goodsOf(one: World) {
   const found = one.amo.standin.elements().find(({ sku }) => sku === 'MJ1009');
   return { elements: [{ id: found?.id ?? 0, quantity: 1 }] };
+}
+
+function dealIdOf(one: World, name: string): number {
+  const found = one.amo.standin.deals().find((deal) => deal.name === name);
+  if (found === undefined) throw new Error(`no deal is called ${name}`);
+  return found.id;
 }
 
 const stageOf = (one: World, dealId: number) => one.amo.standin.deals().find(({ id }) => id === dealId)?.status_id;
@@ -106,6 +111,23 @@ describe('a deal that goes on while its document waits', () => {
     await one.settle({ tickMs: 6 * MINUTES, jobs: [IMPORT] });
     expect(stateOf(one, dealId)).toBe('Начать работу');
     expect(documentsOf(one, WORK_ORDER, dealId)).toHaveLength(1);
+  });
+
+  test('a deal that was lost before its refused document was made asks for the closed state once it is', async () => {
+    const one = await account();
+    const dealId = dealIdOf(one, 'Ремонт');
+    await one.remap(
+      ONEC_MAPPING.replace('  fields:', '    - { pipeline: 8266734, status: 143, state: "Закрыт" }\n  fields:'),
+    );
+    one.onec().fault({ match: `POST ${ODATA}/${WORK_ORDER}`, ...REFUSAL, times: 0 });
+    await later(one, MINUTES);
+    one.amo.standin.edit({ lead: dealId }, { status_id: 143 });
+    one.onec().faults.length = 0;
+    one.clock.advance(2 * DAY);
+    for (let pass = 1; pass <= 3; pass++) await later(one, 10 * MINUTES);
+    expect(await failed(one)).toMatchObject([
+      { key: String(dealId), last_error: expect.stringContaining('state "Закрыт"') },
+    ]);
   });
 
   test('a stage that changed days before the document could be made is not forgotten', async () => {
