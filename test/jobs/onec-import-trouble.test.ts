@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { open } from '../support/cut-loop.ts';
 import {
+  CUSTOMER_ORDER,
   clearJournals,
+  dealIdOf,
   EXPORT,
   IMPORT,
   newDeals,
@@ -14,7 +16,6 @@ import {
 } from '../support/onec-stream.ts';
 import type { World } from '../support/world.ts';
 
-const CUSTOMER_ORDER = 'Document_ЗаказПокупателя';
 const REQUEST = 'Document_ЗаявкаНаРемонт';
 const SUMMARY = 'Document_СводныйРемонтныйЗаказ';
 const CLIENTS = 'Catalog_Контрагенты';
@@ -43,12 +44,6 @@ const documentsOf = (one: World, set: string, dealId: number) =>
 function goodsOf(one: World) {
   const found = one.amo.standin.elements().find(({ sku }) => sku === 'MJ1009');
   return { elements: [{ id: found?.id ?? 0, quantity: 1 }] };
-}
-
-function dealIdOf(one: World, name: string): number {
-  const found = one.amo.standin.deals().find((deal) => deal.name === name);
-  if (found === undefined) throw new Error(`no deal is called ${name}`);
-  return found.id;
 }
 
 const stageOf = (one: World, dealId: number) => one.amo.standin.deals().find(({ id }) => id === dealId)?.status_id;
