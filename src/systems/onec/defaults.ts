@@ -1,7 +1,9 @@
+import type { RemoteError } from '../../base/remote-error.ts';
 import type { OnecLocator, OnecRole } from '../../config/mapping-onec-types.ts';
 import { onecPresets } from '../../config/onec-presets.ts';
 import type { OnecEntity } from './api.ts';
 import { cachedWhileFine, DAY_MS, isRefusal, type ReaderContext } from './context.ts';
+import { odataCode } from './errors.ts';
 import { fold, textLiteral } from './filters.ts';
 import { flagOf, refOf, textOf } from './schema.ts';
 
@@ -117,7 +119,7 @@ async function likely(context: ReaderContext, role: string, set: string): Promis
     const [only, ...others] = own.length > 0 ? own : rows.length < LIKELY_ROWS ? usable : [];
     return only === undefined || others.length > 0 ? undefined : refOf(only, 'Ref_Key');
   } catch (error) {
-    if (!isRefusal(error)) throw error;
+    if (!isLasting(error)) throw error;
     return undefined;
   }
 }
@@ -148,9 +150,14 @@ async function locate(context: ReaderContext, locator: OnecLocator): Promise<{ r
     if (usable.length > 1) return { fault: `${usable.length} of ${locator.set} with ${said}; give the guid of one` };
     return ref === undefined ? { fault: `no ${locator.set} with ${said}` } : { ref };
   } catch (error) {
-    if (!isRefusal(error)) throw error;
+    if (!isLasting(error)) throw error;
     return { fault: error.message };
   }
+}
+
+/** Not published, not for our user, no such property: that stays so. What fails inside 1C (-1) may pass, and is not to be kept. */
+function isLasting(error: unknown): error is RemoteError {
+  return isRefusal(error) && odataCode(error) !== '-1';
 }
 
 function sayingOf(locator: OnecLocator): string {
