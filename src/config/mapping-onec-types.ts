@@ -206,6 +206,8 @@ export interface OnecMapping {
   readonly changes: {
     readonly strategy: readonly ('property' | 'field' | 'dataVersion')[];
     readonly field: string | undefined;
+    /** When a document came to be, whatever its date: a back-dated draft is found by it. */
+    readonly created: string | undefined;
   };
   readonly defaults: { readonly [Role in OnecRole]: OnecLocator | undefined };
   /** The business operation of each kind of document. */

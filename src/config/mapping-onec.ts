@@ -77,6 +77,7 @@ const changes = mapped(
   map<OnecMapping['changes']>({
     strategy: withDefault(['property', 'field', 'dataVersion'], list(oneOf('property', 'field', 'dataVersion'))),
     field: optional(name),
+    created: optional(name),
   }),
   (read): OnecMapping['changes'] => ({
     ...read,

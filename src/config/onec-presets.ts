@@ -234,7 +234,7 @@ const alfaAuto6: OnecPreset = {
     documents: alfaDocuments,
     catalogs: alfaCatalogs,
     properties: propertiesOfBsp,
-    changes: { strategy: ['property', 'field', 'dataVersion'], field: 'ДатаОперации' },
+    changes: { strategy: ['property', 'field', 'dataVersion'], field: 'ДатаОперации', created: 'ДатаСоздания' },
     defaults: {
       organization: { set: 'Catalog_Организации', predefined: 'ОсновнаяОрганизация' },
       department: { set: 'Catalog_ПодразделенияКомпании', predefined: 'ОсновноеПодразделение' },

@@ -185,6 +185,7 @@ describe('over the preset', () => {
     expect((await load('onec: { changes: { field: null } }')).changes).toEqual({
       strategy: ['property', 'dataVersion'],
       field: undefined,
+      created: 'ДатаСоздания',
     });
   });
 

@@ -162,7 +162,7 @@ describe('heads', () => {
     expect(withMarked.filter(({ deletionMark }) => deletionMark).map(({ ref }) => ref)).toEqual([guid(6)]);
   });
 
-  test('an old document comes back by its field of the last operation and by the extension’s date, each document once', async () => {
+  test('an old document comes back by its field of the last operation, by when it was entered and by the extension’s date, each document once', async () => {
     const { standin, run } = await base();
     const old = { set: WORK_ORDER, Date: '2026-05-01T10:00:00' };
     standin.seed({
@@ -171,6 +171,7 @@ describe('heads', () => {
         { ...old, Ref_Key: guid(2), Number: '2' },
         { ...old, Ref_Key: guid(3), Number: '3' },
         { ...old, Ref_Key: guid(4), Number: '4', Date: '2026-06-10T07:00:00' },
+        { ...old, Ref_Key: guid(5), Number: '5', ДатаСоздания: '2026-06-10T06:00:00' },
       ],
       marks: [
         { set: WORK_ORDER, ref: guid(2), property: 'ДатаЗаписи', value: '2026-06-10T09:00:00' },
@@ -181,6 +182,8 @@ describe('heads', () => {
     const heads = await all((await run()).heads(TODAY));
     expect(heads.map(({ ref, writtenAt }) => [ref, writtenAt])).toEqual([
       [guid(1), '2026-06-10T08:00:00'],
+      // Dated back by whoever entered it today.
+      [guid(5), undefined],
       [guid(4), '2026-06-10T09:30:00'],
       [guid(2), '2026-06-10T09:00:00'],
     ]);

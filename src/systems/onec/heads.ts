@@ -17,6 +17,8 @@ interface Kind {
   names: OnecDocumentMapping;
   /** The property of the last write, where the strategy wants it. */
   written: string | undefined;
+  /** Properties of which one must lie in the window. */
+  dates: readonly string[];
   select: readonly string[];
 }
 
@@ -27,16 +29,9 @@ function kindsOf(context: ReaderContext): Kind[] {
   return DOCUMENT_TYPES.flatMap((type) => {
     const names = documents[type];
     if (names === undefined) return [];
-    const select = [
-      'Ref_Key',
-      'DataVersion',
-      'DeletionMark',
-      names.number,
-      names.date,
-      names.posted,
-      written ?? names.date,
-    ];
-    return [{ type, names, written, select: [...new Set(select)] }];
+    const select = ['Ref_Key', 'DataVersion', 'DeletionMark', names.number, names.date, names.posted];
+    const dates = [names.date, written, changes.created].filter((name) => name !== undefined);
+    return [{ type, names, written, dates: [...new Set(dates)], select: [...new Set([...select, ...dates])] }];
   });
 }
 
@@ -62,9 +57,9 @@ export function headReader(context: ReaderContext, marks: MarkReader) {
   const zone = mapping.server.timeZone ?? context.zone;
   const byProperty = mapping.changes.strategy.includes('property');
 
-  /** Documents whose date or last write lies in the window; the window is filtered again here, since 1C's filters may be ignored. */
+  /** Documents whose date, last write or making lies in the window; the window is filtered again here, since 1C's filters may be ignored. */
   async function* window(kind: Kind, from: OnecLocal, to: OnecLocal, written: ReadonlyMap<string, { at: OnecLocal }>) {
-    const fields = [...new Set([kind.names.date, ...(kind.written === undefined ? [] : [kind.written])])];
+    const fields = kind.dates;
     const terms = fields.map((name) => `(${name} ge ${dateLiteral(from)} and ${name} lt ${dateLiteral(to)})`);
     const inside = (row: OnecEntity) =>
       fields.some((name) => {

@@ -97,7 +97,10 @@ export function namesAgainst(mapping: OnecMapping, metadata: OnecMetadata): Name
     if (names !== undefined) checkDocument(findings, type as OnecDocKey, names);
   }
   const deals = STANDS_FOR_DEAL.flatMap((type) => mapping.documents[type] ?? []);
-  for (const { set } of deals) findings.property('onec.changes.field', set, mapping.changes.field);
+  for (const { set } of deals) {
+    findings.property('onec.changes.field', set, mapping.changes.field);
+    findings.property('onec.changes.created', set, mapping.changes.created);
+  }
   checkCatalogs(findings, mapping);
   findings.set('onec.properties.register', mapping.properties.register, true);
   findings.set('onec.properties.chart', mapping.properties.chart, true);
