@@ -60,6 +60,8 @@ export async function storeEffects(
               eb.and([
                 eb('outbox.state', '=', 'pending'),
                 eb('outbox.sent_at', 'is', null),
+                // A note tells of the moment at which it was planned, and of whether that was a back-fill.
+                eb('outbox.kind', '!=', 'amocrm.note'),
                 eb('outbox.record_kind', '=', eb.ref('excluded.record_kind')),
                 eb('outbox.record_key', '=', eb.ref('excluded.record_key')),
                 eb.exists(

@@ -7,13 +7,15 @@ import { type ValidationError, validationErrors } from '../schema.ts';
 export interface BlameOptions {
   /** Ids of the custom fields in the order in which they were sent. */
   fields: (delivery: Delivery) => readonly string[];
+  /** Whether the item may go without its stage; else a stage that is refused fails it. */
+  stage?: (delivery: Delivery) => boolean;
   /** Effects that tell people what was left out. */
   extra: (delivery: Delivery, what: string, code: string) => readonly Effect[];
 }
 
 /**
- * Reads who is to blame for a refused batch. A custom field, a stage or a user that the account does not take is left out
- * of its item, for an order must reach the CRM although the mapping went stale; any other fault fails the item.
+ * Reads who is to blame for a refused batch. A custom field or a user that the account does not take is left out of its
+ * item, for an order must reach the CRM although the mapping went stale; any other fault fails the item.
  * `request_id` names the item; without one amoCRM counts items from 0 (error page mirrors; amocrm-api-php issue 12).
  */
 export function blame(
@@ -39,6 +41,7 @@ function isRowId(requestId: string, deliveries: readonly Delivery[]): boolean {
 function judgeItem(delivery: Delivery, errors: readonly ValidationError[], options: BlameOptions): Outcome {
   const payload = { ...(delivery.row.payload as { [key: string]: Json }) };
   const fields = { ...((payload.fields ?? {}) as { [key: string]: Json }) };
+  const mayLoseStage = options.stage?.(delivery) ?? false;
   const leftOut: { what: string; code: string }[] = [];
   for (const { path, code } of errors) {
     const field = options.fields(delivery)[Number(/^custom_fields_values\.(\d+)/.exec(path)?.[1] ?? Number.NaN)];
@@ -48,11 +51,11 @@ function judgeItem(delivery: Delivery, errors: readonly ValidationError[], optio
     } else if (path.startsWith('responsible_user_id') && 'responsibleUserId' in payload) {
       delete payload.responsibleUserId;
       leftOut.push({ what: 'responsible user', code });
-    } else if (path.startsWith('pipeline_id') && 'pipelineId' in payload) {
+    } else if (mayLoseStage && path.startsWith('pipeline_id') && 'pipelineId' in payload) {
       leftOut.push({ what: `pipeline ${String(payload.pipelineId)}`, code });
       delete payload.pipelineId;
       delete payload.statusId;
-    } else if (path.startsWith('status_id') && 'statusId' in payload) {
+    } else if (mayLoseStage && path.startsWith('status_id') && 'statusId' in payload) {
       // Gone, or the stage of unsorted requests, which takes no deals by the API: the deal goes to the first stage, or stays.
       leftOut.push({ what: `stage ${String(payload.statusId)}`, code });
       delete payload.statusId;

@@ -81,12 +81,14 @@ export function dealUpdateHandler({ client, memory, zone }: DealUpdateOptions): 
   function judge(error: RemoteError, deliveries: readonly Delivery[]): Map<number, Outcome> {
     // Items are counted as they were sent.
     const sent = deliveries.filter(({ row }) => Object.keys(patches.get(row.id)?.change ?? {}).length > 0);
+    const sourced = new Set(sent.filter((delivery) => payloadOf(delivery).sourceWins).map(({ row }) => row.id));
     const wanted = sent.map((delivery) => ({
       ...delivery,
       row: { ...delivery.row, payload: payloadOf(delivery).to as unknown as Json },
     }));
     const outcomes = blame(error, wanted, {
       fields: ({ row }) => (patches.get(row.id)?.change.fields ?? []).map(({ fieldId }) => String(fieldId)),
+      stage: ({ row }) => sourced.has(row.id),
       extra: () => [],
     });
     for (const delivery of sent) {

@@ -76,6 +76,8 @@ export function dealHandler({ client, memory, zone }: DealOptions): EffectHandle
     judge: (error, deliveries) => {
       const outcomes = blame(error, deliveries, {
         fields: (delivery) => fieldIds(payloadOf(delivery)),
+        // A document of 1C begins in a state whose stage may be amoCRM's own for unsorted requests.
+        stage: (delivery) => payloadOf(delivery).exactName === true,
         extra: (delivery, what, code) => [leftOutNote(delivery, what, code)],
       });
       const faults = validationErrors(error.answer);
