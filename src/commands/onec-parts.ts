@@ -75,7 +75,8 @@ export function onecParts({ settings, mapping, database, core, clock, log, dryRu
       if (by !== undefined) used = { reader: open(by), mapping: by };
       return used.reader;
     },
-    effects: () => onecEffects({ odata, ...used, memory, zone, quietMs, requestMs: firstRequestTimeoutMs }),
+    // A pass reads before it writes, so that no write is the request that wakes 1C up.
+    effects: () => onecEffects({ odata, ...used, memory, zone, quietMs, requestMs: requestTimeoutMs }),
     close: () => odata.close(),
   };
 }

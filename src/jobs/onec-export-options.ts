@@ -73,7 +73,7 @@ async function goodsCatalog({ settings, clients, tables, log, now }: OnecJobCont
 }
 
 /** What people are told of documents beside what failed. */
-export function dealReports({ tables, now }: OnecJobContext) {
+export function dealReports({ tables, now, log }: OnecJobContext) {
   /** States of which this pass has told, either way. */
   const told = new Set<string>();
   const goneSubject = ({ ref }: Pick<OnecHead, 'ref'>) => `${DOCUMENT_RECORD}:${ref}`;
@@ -84,8 +84,12 @@ export function dealReports({ tables, now }: OnecJobContext) {
       if (document.state === undefined || told.has(subject)) return;
       told.add(subject);
       const stageless = stagelessState(document, options);
-      if (stageless === undefined) await tables.deals.clear('mapping', subject, now);
-      else await tables.deals.report('mapping', subject, stageless.message, now);
+      if (stageless === undefined) {
+        await tables.deals.clear('mapping', subject, now);
+        return;
+      }
+      log.warn({ state: document.state.name }, 'a state has no row in onec.statuses; deals keep their stage');
+      await tables.deals.report('mapping', subject, stageless.message, now);
     },
     gone: (document: OnecDocument, dealId: number): Promise<void> => {
       const what = `1C document ${document.number}: deal ${dealId} is gone in amoCRM; it is not made again`;
