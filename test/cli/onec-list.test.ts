@@ -199,7 +199,7 @@ describe('the built program', () => {
     );
   });
 
-  test('amo:index --match-1c: by phone, then e-mail; what two could claim goes to neither; a second run finds nothing to do', async () => {
+  test('R7 amo:index --match-1c: by phone, then e-mail; what two could claim goes to neither; a second run finds nothing to do', async () => {
     const [first, , , , , person] = onec.standin.entities(CLIENTS).map(({ Ref_Key }) => String(Ref_Key));
     world.amo.standin.seed({
       contacts: [

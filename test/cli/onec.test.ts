@@ -64,6 +64,18 @@ function phonesOfBase(): string[] {
 
 const shown = ({ stdout }: Pick<Outcome, 'stdout'>) => JSON.parse(stdout) as Record<string, unknown>;
 
+test('R1 each job has a line of its own in the crontab, and needs nothing of Kaspi', async () => {
+  const { code, stdout } = await run('crontab', '--json');
+  expect(code).toBe(0);
+  const { lines } = JSON.parse(stdout) as { lines: { job: string; schedule: string }[] };
+  expect(lines.map(({ job, schedule }) => `${schedule} ${job}`)).toEqual([
+    '*/15 * * * * onec:export',
+    '*/15 * * * * onec:import',
+    '0 */6 * * * amo:refresh-token',
+    '*/5 * * * * watchdog',
+  ]);
+});
+
 test('export: shown dry, done once, then nothing to do; explain tells of it', async () => {
   expect(await run('onec:export')).toMatchObject({ code: 78, asked: 0 });
   expect(await run('migrate')).toMatchObject({ code: 0 });

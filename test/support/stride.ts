@@ -9,7 +9,7 @@ export const STRIDE = strideFrom(process.env.SDELKA_CRASH_STRIDE);
 /** The same code runs on both databases, so that PostgreSQL's slower turns go twice as far. */
 export const POSTGRES_STRIDE = 2 * STRIDE + 1;
 
-function strideFrom(text = '9'): number {
+function strideFrom(text = '13'): number {
   const stride = Number(text);
   if (!Number.isInteger(stride) || stride < 1) throw new Error(`SDELKA_CRASH_STRIDE must be 1 or more, not ${text}`);
   return stride;

@@ -130,7 +130,7 @@ describe('tokens', () => {
     [7 * DAY, ['token amocrm 30d', 'token amocrm 7d']],
     [DAY, ['token amocrm 30d', 'token amocrm 7d', 'token amocrm 1d']],
     [-1, ['token amocrm 30d', 'token amocrm 7d', 'token amocrm 1d', 'token amocrm over']],
-  ])('a long-lived token with %i ms left', (leftMs, expected) => {
+  ])('R3 a long-lived token with %i ms left', (leftMs, expected) => {
     expect(names(judge({}, { longLived: { system: 'amocrm', expiresAt: ahead(leftMs) } }))).toEqual(expected);
   });
 

@@ -200,6 +200,17 @@ describe('the plan of a new document', () => {
     });
   });
 
+  test('R24 recommended parts go out only where the mapping names both where they stand and where they go', () => {
+    const given = options();
+    const named = { ...given.mapping, fields: { ...given.mapping.fields, recommendedParts: 39 } };
+    const parts = document({ recommendedParts: 'Ремень ГРМ' });
+    expect(given.mapping.documents.workOrder?.recommendedParts).toBeUndefined();
+    expect(only(planDocument(parts, given), 'amocrm.deal').fields).not.toHaveProperty('39');
+    expect(only(planDocument(parts, { ...given, mapping: named }), 'amocrm.deal').fields).toMatchObject({
+      39: 'Ремень ГРМ',
+    });
+  });
+
   test('R22 a work order has a name of its own; a user that is not mapped leaves the default', () => {
     const plan = planDocument(document({ type: 'workOrder', user: undefined }), options());
     expect(only(plan, 'amocrm.deal')).toMatchObject({

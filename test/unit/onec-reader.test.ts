@@ -132,7 +132,7 @@ function whole(found: Map<string, OnecDocument | Error>): OnecDocument[] {
 }
 
 describe('heads', () => {
-  test('documents of both kinds in the half-open window, in 1C’s local time; marked ones are left out', async () => {
+  test('R2, R9 documents of both kinds in the half-open window, in 1C’s local time; marked ones are left out', async () => {
     const { standin, run } = await base({ extension: false });
     standin.seed({
       documents: [
@@ -162,7 +162,7 @@ describe('heads', () => {
     expect(withMarked.filter(({ deletionMark }) => deletionMark).map(({ ref }) => ref)).toEqual([guid(6)]);
   });
 
-  test('an old document comes back by its field of the last operation, by when it was entered and by the extension’s date, each document once', async () => {
+  test('R11 an old document comes back by its field of the last operation, by when it was entered and by the extension’s date, each document once', async () => {
     const { standin, run } = await base();
     const old = { set: WORK_ORDER, Date: '2026-05-01T10:00:00' };
     standin.seed({
@@ -334,7 +334,7 @@ describe('documents', () => {
     ]);
   });
 
-  test('a company comes with its contact persons, also where filters on composite references lie', async () => {
+  test('R14 a company comes with its contact persons, also where filters on composite references lie', async () => {
     for (const filterLies of [false, true]) {
       const { standin, run } = await base({ filterLies });
       const reader = await run();
@@ -494,7 +494,7 @@ describe('marks', () => {
     }
   });
 
-  test('ids of either type are found by their digits; gone objects do not count, the oldest code goes first', async () => {
+  test('R5 ids of either type are found by their digits; gone objects do not count, the oldest code goes first', async () => {
     const { standin, run, requests } = await base();
     const [first, second] = [standin.ref(CLIENTS, 'Примеров Пётр'), standin.ref(CLIENTS, 'ООО «Пример»')];
     standin.seed({
@@ -527,7 +527,7 @@ describe('marks', () => {
     expect(requests()).toEqual([]);
   });
 
-  test('properties: each kind of document has its own dates; ids are written as the records show, else as the chart says', async () => {
+  test('R6 properties: each kind of document has its own dates; ids are written as the records show, else as the chart says', async () => {
     const { standin, run, requests } = await base();
     const { cache } = memory();
     const { found, faults } = await (await run(cache)).properties();
@@ -550,7 +550,7 @@ describe('marks', () => {
     expect((await (await run()).properties()).found.get('item')?.type).toBe('Edm.String');
   });
 
-  test('properties: what is missing or doubled is named, and is not remembered', async () => {
+  test('R5, R6 properties: what is missing or doubled is named, and is not remembered', async () => {
     const { standin, run } = await base();
     const [lead] = standin.entities(CHART).filter((one) => one.Имя === 'amolead');
     standin.seed({ entities: { [CHART]: [{ ...lead, Ref_Key: guid(1) }] } });
@@ -577,7 +577,7 @@ describe('marks', () => {
 });
 
 describe('what may exist already', () => {
-  test('clients by phone and e-mail: marked ones left out, then without an id of amoCRM, then by the oldest code', async () => {
+  test('R30 clients by phone and e-mail: marked ones left out, then without an id of amoCRM, then by the oldest code', async () => {
     const { standin, run, requests } = await base();
     const phone = (text: string) => ({ Тип: 'Телефон', Представление: text, НомерТелефона: '' });
     const client = (n: number, more = {}) => ({
@@ -613,7 +613,7 @@ describe('what may exist already', () => {
     expect(owners.map((owner) => ownersOf(contracts.get(owner)))).toEqual(owners.map((owner) => [owner]));
   });
 
-  test('items by article in its search form, by the article itself where 1C keeps none, and by name', async () => {
+  test('R31 items by article in its search form, by the article itself where 1C keeps none, and by name', async () => {
     const { standin, run } = await base({ paddedCodes: true });
     standin.seed({
       items: [
