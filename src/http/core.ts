@@ -52,6 +52,8 @@ export interface RequestOptions<T> {
   /** A ready-made query string without `?`; brackets may stay raw. */
   query?: string;
   body?: unknown;
+  /** A ready-made `application/x-www-form-urlencoded` body, in place of `body`. */
+  form?: string;
   schema: Schema<T>;
   /** The answer's text is of no matter: only its status counts, and the schema is given `undefined`. */
   bodyIgnored?: boolean;
@@ -110,8 +112,7 @@ export function httpCore(core: HttpCoreOptions): HttpCore {
     const headers = { 'user-agent': core.userAgent, ...system.headers, ...request.headers, ...auth };
     const answer = await got(url, {
       method: request.method,
-      headers: request.body === undefined ? headers : { 'content-type': 'application/json', ...headers },
-      ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
+      ...contentOf(request, headers),
       throwHttpErrors: false,
       followRedirect: false,
       retry: { limit: 0 },
@@ -214,6 +215,15 @@ export function httpCore(core: HttpCoreOptions): HttpCore {
       agent.https.destroy();
     },
   };
+}
+
+/** The request's body, if it has one, and the headers with its type; a type that the system's own headers name wins. */
+function contentOf(request: RequestOptions<unknown>, headers: Record<string, string>) {
+  if (request.form !== undefined) {
+    return { headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers }, body: request.form };
+  }
+  if (request.body === undefined) return { headers };
+  return { headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(request.body) };
 }
 
 /** How long a system asked us to wait, kept beside the error that its answer became. */

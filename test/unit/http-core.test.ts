@@ -125,6 +125,15 @@ async function failure(work: Promise<unknown>): Promise<RemoteError> {
 
 const write = { method: 'POST', body: { name: 'x' } } as const;
 
+test('a form is sent as it is, under its own type', async () => {
+  const { url, seen } = await remote(says(200, '{"n":1}'));
+  expect(await bench(url).ask({ method: 'POST', form: 'phone=%2B1&task=%7B%7D' })).toEqual({ n: 1 });
+  expect(seen[0]).toMatchObject({
+    body: 'phone=%2B1&task=%7B%7D',
+    headers: { 'content-type': 'application/x-www-form-urlencoded', 'x-auth-token': TOKEN },
+  });
+});
+
 describe('what an answer means for a write', () => {
   test.each([
     [400, 'REMOTE_REFUSED', 'operator', ExitCode.Unavailable, 'refused'],
