@@ -53,7 +53,8 @@ async function putIndexed(tx: Tx, entity: string, people: readonly IndexedPerson
   }
 }
 
-async function newestBound(tx: Tx, kind: string, before: Date): Promise<number[]> {
+/** Remote ids of the newest links of a kind that were bound before the time. */
+export async function newestBound(tx: Tx, kind: string, before: Date): Promise<string[]> {
   const rows = await tx
     .selectFrom('links')
     .select('remote_id')
@@ -62,7 +63,7 @@ async function newestBound(tx: Tx, kind: string, before: Date): Promise<number[]
     .orderBy('created_at', 'desc')
     .limit(5)
     .execute();
-  return rows.map((row) => Number(row.remote_id)).filter(Number.isSafeInteger);
+  return rows.map((row) => row.remote_id);
 }
 
 /** What the amoCRM effects remember between runs, in the database. */
@@ -72,7 +73,8 @@ export function amoMemory(database: Database, clock: Clock) {
     bound: (keys: readonly string[]) => remoteIds(db, keys),
     bind: (links: readonly Link[]) => database.transaction((tx) => saveLinks(tx, links, clock.now())),
     unbind: (keys: readonly string[]) => database.transaction((tx) => dropLinks(tx, keys)),
-    controls: (kind: string, before: Date) => newestBound(db, kind, before),
+    controls: async (kind: string, before: Date) =>
+      (await newestBound(db, kind, before)).map(Number).filter(Number.isSafeInteger),
     index: {
       find: (entity: string, kind: string, values: readonly string[]) => findIndexed(db, entity, kind, values),
       put: (entity: string, people: readonly IndexedPerson[]) =>

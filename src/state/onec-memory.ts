@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts';
-import { amoMemory, overlayMemory } from './amo-memory.ts';
+import { amoMemory, newestBound, overlayMemory } from './amo-memory.ts';
 import type { Database, Tx } from './database.ts';
 
 /** What the 1C stream remembers between runs; a dry run keeps its writes in memory. */
@@ -13,18 +13,6 @@ export function onecMemory(database: Database, clock: Clock, dryRun: boolean) {
     controls: (kind: string, before: Date) => newestBound(database.db, kind, before),
     knownMark: (set: string) => knownMark(database.db, set),
   };
-}
-
-async function newestBound(tx: Tx, kind: string, before: Date): Promise<string[]> {
-  const rows = await tx
-    .selectFrom('links')
-    .select('remote_id')
-    .where('kind', '=', kind)
-    .where('created_at', '<', before.toISOString())
-    .orderBy('created_at', 'desc')
-    .limit(5)
-    .execute();
-  return rows.map((row) => row.remote_id);
 }
 
 /** An object of the set whose id we have written into 1C: its link's remote id reads `<set>:<ref>`. */
