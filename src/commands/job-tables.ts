@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Tables } from '../runner/job.ts';
 import { auditBook } from '../state/audit.ts';
+import { callBook } from '../state/calls.ts';
 import type { Database } from '../state/database.ts';
 import { dealBook } from '../state/deal-links.ts';
 import { dueKaspiOrders, markKaspiOrderLooked, saveKaspiOrders } from '../state/kaspi-orders.ts';
@@ -38,5 +39,6 @@ export function jobTables(database: Database, clock: Clock, dryRun: boolean) {
       dealsUnderWay: () => dealsUnderWay(database.db),
     },
     deals: dealBook(database, dryRun),
+    calls: callBook(database, dryRun),
   } satisfies Tables;
 }
