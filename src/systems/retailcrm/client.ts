@@ -1,4 +1,5 @@
 import { assert } from '../../base/errors.ts';
+import { isZone } from '../../base/local-time.ts';
 import { RemoteError } from '../../base/remote-error.ts';
 import type { Schema } from '../../base/schema.ts';
 import { oddAnswer } from '../../http/classify.ts';
@@ -34,7 +35,7 @@ import {
   uploadedAnswer,
   usersAnswer,
 } from './schema.ts';
-import { isZone, toAccount } from './time.ts';
+import { toAccount } from './time.ts';
 import { type CustomersUploaded, partOfUpload, uploadedOf } from './upload.ts';
 import {
   type CallEvent,
