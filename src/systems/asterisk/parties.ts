@@ -31,7 +31,7 @@ export const ORIGINATE_MARK = 'crm-';
 /** A system name makes ids such as `crm-1754220600.17`, which are the PBX's own. */
 const ownId = /-\d{9,11}\.\d+$/;
 
-export function isOriginated(row: CdrRow): boolean {
+export function isOriginated(row: Pick<CdrRow, 'uniqueid' | 'linkedid' | 'accountcode'>): boolean {
   return [row.uniqueid, row.linkedid, row.accountcode ?? ''].some(
     (text) => text.startsWith(ORIGINATE_MARK) && !ownId.test(text),
   );
@@ -56,7 +56,10 @@ export function clientNumber(text: string, rules: PartyRules): string | undefine
  * The number that was dialled outside, without the prefix for an outside line. Where the dialplan left only `s` or a
  * feature code, it is what the line was asked for: `PJSIP/79000000001@trunk-a,300` or `SIP/trunk-a/79000000001,300`.
  */
-export function dialledNumber(row: CdrRow, rules: PartyRules): string | undefined {
+export function dialledNumber(
+  row: Pick<CdrRow, 'dst' | 'lastapp' | 'lastdata'>,
+  rules: PartyRules,
+): string | undefined {
   const { outboundPrefix: prefix } = rules;
   const dst = row.dst.trim();
   const rest = prefix !== '' && dst.startsWith(prefix) ? dst.slice(prefix.length) : dst;
@@ -73,7 +76,7 @@ function isInternal(text: string, rules: PartyRules): boolean {
 }
 
 /** Where A's call went by its text: outside. A number long enough for a client that no rule calls our own. */
-export function leadsOutside(row: CdrRow, rules: PartyRules): boolean {
+export function leadsOutside(row: Pick<CdrRow, 'dst' | 'lastapp' | 'lastdata'>, rules: PartyRules): boolean {
   return dialledNumber(row, rules) !== undefined && !isInternal(row.dst, rules);
 }
 
@@ -113,7 +116,10 @@ function belongs(channel: string, trunk: string): boolean {
  * Both ends of a row's path. Channels say it first; a phone whose channel bears a person's name is known by the number
  * that the dialplan gave it, a called one only where that number is in the list (else it may be a queue's).
  */
-export function legsOf(row: CdrRow, rules: PartyRules): { a: Leg; b: Leg } {
+export function legsOf(
+  row: Pick<CdrRow, 'channel' | 'dstchannel' | 'cnum' | 'src' | 'dst'>,
+  rules: PartyRules,
+): { a: Leg; b: Leg } {
   const [a, b] = [legOfChannel(row.channel, rules), legOfChannel(row.dstchannel, rules)];
   const caller = [row.cnum ?? '', row.src].find((text) => isInternal(text, rules));
   return {
