@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { type AppError, configError } from '../base/errors.ts';
 import { type AmoMapping, readAmoMapping } from './mapping-amo.ts';
+import type { CallsMapping } from './mapping-calls-types.ts';
 import { type KaspiMapping, readKaspiMapping } from './mapping-kaspi.ts';
 import type { OnecMapping } from './mapping-onec-types.ts';
 import { isMap, map, optional, type Path, pathText, type Reader, withDefault } from './shape.ts';
@@ -13,6 +14,8 @@ export interface Mapping {
   readonly amo: AmoMapping;
   /** Absent: the stream is not configured. */
   readonly onec: OnecMapping | undefined;
+  /** Absent: the one enterprise that the environment describes, if it does. */
+  readonly calls: CallsMapping | undefined;
 }
 
 export interface MappingSource {
@@ -23,6 +26,8 @@ export interface MappingSource {
   memory?: MappingMemory;
   /** False: the 1C part is not wanted. It is checked whenever the file has changed, and left unread otherwise. */
   onec?: boolean;
+  /** The same of the part of calls. */
+  calls?: boolean;
 }
 
 /**
@@ -37,39 +42,43 @@ export interface MappingMemory {
 /** Parts whose streams have their own readers elsewhere; here they are let through as they are. */
 const elsewhere = optional<true>(() => true);
 
-type Parts = Mapping & Record<'leads' | 'passports' | 'calls' | 'payments', unknown>;
+type Parts = Mapping & Record<'leads' | 'passports' | 'payments', unknown>;
 
 const none: Reader<never> = () => undefined;
 
-/** The names of a 1C configuration are many; a shop without 1C does not load them. */
+/** A shop without 1C, or without telephony, does not load what reads such a part. */
 async function readerOf(value: unknown): Promise<Reader<Parts>> {
-  const onec: Reader<OnecMapping> = hasOnec(value) ? (await import('./mapping-onec.ts')).readOnecMapping : none;
+  const onec: Reader<OnecMapping> = has(value, 'onec') ? (await import('./mapping-onec.ts')).readOnecMapping : none;
+  const calls: Reader<CallsMapping> = has(value, 'calls')
+    ? (await import('./mapping-calls.ts')).readCallsMapping
+    : none;
   return map<Parts>({
     kaspi: withDefault({}, readKaspiMapping),
     amo: withDefault({}, readAmoMapping),
     onec: optional(onec),
     leads: elsewhere,
     passports: elsewhere,
-    calls: elsewhere,
+    calls: optional(calls),
     payments: elsewhere,
   });
 }
 
-function hasOnec(value: unknown): boolean {
-  return isMap(value) && value.onec !== undefined && value.onec !== null;
+function has(value: unknown, part: 'onec' | 'calls'): boolean {
+  return isMap(value) && value[part] !== undefined && value[part] !== null;
 }
 
 /**
  * The mapping, read and checked as a whole. A named file that is not there, or any fault, is a configError (78); the
  * faults read `mapping.yaml:12: kaspi.deal.name: …`, all of them at once.
  */
-export async function loadMapping({ file, baseDir, memory, onec = true }: MappingSource): Promise<Mapping> {
+export async function loadMapping({ file, baseDir, memory, onec, calls }: MappingSource): Promise<Mapping> {
   const path = resolve(baseDir, file ?? 'mapping.yaml');
   const text = await readMappingFile(path, file !== undefined);
   if (text === undefined) return await checked(undefined, path, () => 1);
   const hash = createHash('sha256').update(text).digest('hex');
   const kept = await memory?.get(hash);
-  const known = await faultless(onec || !isMap(kept) ? kept : { ...kept, onec: null });
+  const left = { ...(onec === false ? { onec: null } : {}), ...(calls === false ? { calls: null } : {}) };
+  const known = await faultless(isMap(kept) ? { ...kept, ...left } : kept);
   if (known !== undefined) return known;
   const { value, mapping } = await parsed(text, path);
   await memory?.put(hash, value ?? {});
@@ -135,8 +144,8 @@ async function checked(value: unknown, path: string, lineOf: (path: Path) => num
   return streams(mapping);
 }
 
-function streams({ kaspi, amo, onec }: Parts): Mapping {
-  return { kaspi, amo, onec };
+function streams({ kaspi, amo, onec, calls }: Parts): Mapping {
+  return { kaspi, amo, onec, calls };
 }
 
 function mappingInvalid(path: string, faults: readonly { line: number; text: string }[]): AppError {

@@ -126,12 +126,17 @@ export const coreSettings = defineGroup({
   KASPI_RECONCILE_LOOKBACK: withDefault('3', lookback()),
   ONEC_EXPORT_LOOKBACK: withDefault('0', lookback()),
   ONEC_IMPORT_LOOKBACK: withDefault('0', lookback()),
+  RETAIL_CALLS_LOOKBACK: withDefault('1', lookback()),
+  /** How far back the first pass reads; from then on the history is read from the last entry seen. */
+  RETAIL_HISTORY_LOOKBACK: withDefault('30', lookback()),
   AUDIT_LOOKBACK: withDefault('2', lookback()),
   /** `<JOB>_EVERY` is the usual interval of a job, in milliseconds. */
   KASPI_POLL_EVERY: withDefault('1m', duration()),
   KASPI_RECONCILE_EVERY: withDefault('10m', duration()),
   ONEC_EXPORT_EVERY: withDefault('15m', duration()),
   ONEC_IMPORT_EVERY: withDefault('15m', duration()),
+  RETAIL_SYNC_CALLS_EVERY: withDefault('5m', duration()),
+  RETAIL_SYNC_HISTORY_EVERY: withDefault('10m', duration()),
   AMO_REFRESH_TOKEN_EVERY: withDefault('6h', duration()),
   AUDIT_EVERY: withDefault('1d', duration()),
   WATCHDOG_EVERY: withDefault('5m', duration()),
