@@ -225,6 +225,25 @@ const enterprise = mapped(
   }),
 );
 
+/** A name that is given twice would be read as two things, and one of them would be wrong. */
+function refuseSharedNames(read: Enterprise, path: Path, report: Report): boolean {
+  const names: readonly [name: string, ...at: string[]][] = [
+    [read.retailcrm.urlEnv, 'retailcrm', 'url_env'],
+    [read.retailcrm.keyEnv, 'retailcrm', 'key_env'],
+    [read.cdr.urlEnv, 'cdr', 'url_env'],
+    [read.recordings.baseUrlEnv, 'recordings', 'base_url_env'],
+    [read.clientIdEnv, 'client_id_env'],
+    [read.asterisk.hostEnv, 'asterisk', 'host_env'],
+    [read.asterisk.portEnv, 'asterisk', 'port_env'],
+    [read.asterisk.userEnv, 'asterisk', 'user_env'],
+    [read.asterisk.secretEnv, 'asterisk', 'secret_env'],
+    [read.asterisk.sshEnv, 'asterisk', 'ssh_env'],
+  ];
+  const again = names.filter(([name], index) => names.findIndex(([other]) => other === name) < index);
+  for (const [name, ...at] of again) report([...path, ...at], `${name} is named for something else already`);
+  return again.length === 0;
+}
+
 /** Rows are known by the enterprise's number, calls by the host's code: neither may stand for two. */
 function refuseRepeats(read: readonly Enterprise[], path: Path, report: Report): boolean {
   let isRight = true;
@@ -244,7 +263,7 @@ function refuseRepeats(read: readonly Enterprise[], path: Path, report: Report):
 
 /** The `calls` part of the mapping. */
 export const readCallsMapping: Reader<CallsMapping> = map<CallsMapping>({
-  enterprises: required(checked(list(enterprise), refuseRepeats)),
+  enterprises: required(checked(list(checked(enterprise, refuseSharedNames)), refuseRepeats)),
 });
 
 /** What holds where the mapping has no such part: one enterprise with every default, described by the environment. */

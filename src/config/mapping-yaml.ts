@@ -1,5 +1,15 @@
 // This module loads the YAML parser, so it is imported only where there is a mapping file.
-import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type ParsedNode, parseDocument } from 'yaml';
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type ParsedNode,
+  parseDocument,
+  visit,
+} from 'yaml';
 import type { Path } from './shape.ts';
 
 export interface YamlFault {
@@ -29,6 +39,13 @@ export function readYaml(text: string): YamlSource {
     line: line(fault.pos[0]),
     message: fault.code === 'DUPLICATE_KEY' ? 'this key stands twice in its map' : `YAML: ${fault.message}`,
   }));
+  visit(document, {
+    Pair: (_, { key }) => {
+      if (!isScalar(key) || typeof key.value !== 'number' || key.source === String(key.value)) return;
+      const written = `this key is written ${key.source} and reads ${key.value}: put it in quotes`;
+      faults.push({ line: line(key.range?.[0] ?? 0), message: written });
+    },
+  });
   if (faults.length > 0) {
     return { value: undefined, faults, lineOf: () => 1 };
   }

@@ -1,3 +1,4 @@
+import { isPrivateHost } from '../../config/private-host.ts';
 import { defineGroup, type SettingsOf } from '../../config/settings.ts';
 import { optional, type Parser, required, secret, text, zone } from '../../config/variables.ts';
 
@@ -23,15 +24,6 @@ function odataUrl(): Parser<string> {
       return isSafe && url.username === '' && url.password === '' && address.endsWith(ENDING) ? address : undefined;
     },
   };
-}
-
-/** RFC 1918, link-local and unique local addresses; names that only an office's own name server knows. */
-function isPrivateHost(host: string): boolean {
-  if (/^\[f[cd][0-9a-f]{2}:|^\[fe80:|^\[::1\]$/.test(host)) return true;
-  if (/^\d{1,3}(\.\d{1,3}){3}$/.test(host)) {
-    return /^(10|127|192\.168|169\.254|172\.(1[6-9]|2\d|3[01]))\./.test(host);
-  }
-  return /^[^.[\]]+$/.test(host) || /\.(local|lan|home|internal|intranet|corp|localdomain)$/.test(host);
 }
 
 /** How 1C is reached. */

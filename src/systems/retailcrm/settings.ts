@@ -1,5 +1,5 @@
 import { defineGroup, type SettingsOf } from '../../config/settings.ts';
-import { baseUrl, optional, type Parser, required, token } from '../../config/variables.ts';
+import { baseUrl, optional, type Parser, required, text, token, url, withDefault } from '../../config/variables.ts';
 
 /** One RetailCRM (Simla) account. */
 export const retailcrmSettings = defineGroup({
@@ -12,7 +12,28 @@ export const retailcrmSettings = defineGroup({
 
 export type RetailcrmSettings = SettingsOf<typeof retailcrmSettings>;
 
-function accountUrl(): Parser<string> {
+/** What `retail:register` registers as the telephony module. */
+export const moduleSettings = defineGroup({
+  /** Part of an address (`integration-modules/{code}/edit`; vendor's PHP client, read 2026-11). */
+  RETAILCRM_MODULE_CODE: withDefault('sdelka', moduleCode()),
+  RETAILCRM_MODULE_NAME: withDefault('sdelka', text('the name that managers see')),
+  /** SVG. Absent: the one that the intake serves. */
+  RETAILCRM_MODULE_LOGO: optional(url()),
+  /** What RetailCRM sends with a click-to-call. Absent: made by `retail:register`. */
+  RETAILCRM_CLIENT_ID: optional(token()),
+  /** Where the intake is reached from outside. */
+  PUBLIC_URL: optional(baseUrl()),
+});
+
+function moduleCode(): Parser<string> {
+  return {
+    expects: 'a code of Latin letters, digits, "_" and "-", such as sdelka',
+    parse: (value) => (/^[A-Za-z0-9][\w-]{0,63}$/.test(value) ? value : undefined),
+  };
+}
+
+/** Where an account is: kept without `/api/v5`. */
+export function accountUrl(): Parser<string> {
   const address = baseUrl();
   return {
     expects: 'the address of the account, such as https://example.retailcrm.ru (http:// only for this machine)',
@@ -23,7 +44,8 @@ function accountUrl(): Parser<string> {
   };
 }
 
-function siteCode(): Parser<string> {
+/** The symbolic code of a store. */
+export function siteCode(): Parser<string> {
   return {
     expects: 'the symbolic code of a store, such as main',
     parse: (value) => (/^[\w.-]{1,255}$/.test(value) ? value : undefined),
