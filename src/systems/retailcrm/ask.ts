@@ -1,7 +1,7 @@
 import { RemoteError } from '../../base/remote-error.ts';
 import type { Schema } from '../../base/schema.ts';
 import type { Secret } from '../../base/secret.ts';
-import type { RequestOptions, SystemHttp, SystemOptions } from '../../http/core.ts';
+import type { Gate, RequestOptions, SystemHttp, SystemOptions } from '../../http/core.ts';
 import { CREDENTIALS, classifyRetailcrm, webPage } from './errors.ts';
 import { isObject } from './schema.ts';
 
@@ -10,24 +10,36 @@ const SYSTEM = 'retailcrm';
 /** Pauses before a request that came too fast is sent again; the vendor's examples wait a second. */
 const BUSY_PAUSES_MS = [500, 1000, 2000, 4000];
 const LONGEST_PAUSE_MS = 30_000;
+const TIMEOUT_MS = 30_000;
+
+/** Budgets that all processes of a database share, one for each of the two. */
+export interface RetailGates {
+  api: Gate;
+  telephony: Gate;
+}
 
 /**
  * RetailCRM for `HttpCore.for`, twice, because paths that begin with `/telephony` are counted apart: 40 requests a second,
  * all others 10 (vendor's Go client, read 2026-11). Spaced evenly, since two bursts on either side of a second's edge
  * would be one to the server.
  */
-export function retailcrmSystems(baseUrl: string, key: Secret): { api: SystemOptions; telephony: SystemOptions } {
+export function retailcrmSystems(
+  baseUrl: string,
+  key: Secret,
+  gates?: RetailGates,
+  timeoutMs = TIMEOUT_MS,
+): { api: SystemOptions; telephony: SystemOptions } {
   const common: SystemOptions = {
     system: SYSTEM,
     baseUrl,
     headers: { 'x-api-key': key.reveal(), accept: 'application/json' },
-    timeoutMs: 30_000,
+    timeoutMs,
     credentials: CREDENTIALS,
     classify: classifyRetailcrm,
   };
   return {
-    api: { ...common, limit: { requests: 1, perMs: 110 } },
-    telephony: { ...common, limit: { requests: 1, perMs: 28 } },
+    api: { ...common, limit: { requests: 1, perMs: 110 }, ...(gates && { gate: gates.api }) },
+    telephony: { ...common, limit: { requests: 1, perMs: 28 }, ...(gates && { gate: gates.telephony }) },
   };
 }
 

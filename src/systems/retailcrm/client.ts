@@ -6,6 +6,7 @@ import { oddAnswer } from '../../http/classify.ts';
 import type { SystemHttp } from '../../http/core.ts';
 import { type AskOptions, asking } from './ask.ts';
 import { type ChangeWire, type HistoryAnswer, type HistoryPage, pagesOfHistory } from './history.ts';
+import { type ListPage, PAGE, pagesOf, rowsByIds } from './lists.ts';
 import {
   type AccountSettings,
   type Credentials,
@@ -25,17 +26,22 @@ import {
   mergedAnswer,
   moduleAnswer,
   type OrderChangeWire,
+  type OrderWire,
+  orderAnswer,
+  ordersAnswer,
   ordersHistoryAnswer,
   type Site,
   type Status,
   settingsAnswer,
   sitesAnswer,
   statusesAnswer,
+  type TaskWire,
+  tasksAnswer,
   type User,
   uploadedAnswer,
   usersAnswer,
 } from './schema.ts';
-import { toAccount } from './time.ts';
+import { fromAccount, toAccount } from './time.ts';
 import { type CustomersUploaded, partOfUpload, uploadedOf } from './upload.ts';
 import {
   type CallEvent,
@@ -45,6 +51,8 @@ import {
   customerWire,
   type ModuleDraft,
   moduleWire,
+  type OrderDraft,
+  orderWire,
   type TaskDraft,
   taskWire,
 } from './write.ts';
@@ -53,10 +61,13 @@ const SYSTEM = 'retailcrm';
 
 /** Of calls and customers in one upload (vendor's .NET client, read 2026-11). */
 export const LARGEST_UPLOAD = 50;
-/** Lists take 20, 50 or 100, and refuse everything else (vendor's PHP client, read 2026-11). */
-const PAGE = 100;
 /** Merged into one that was merged into another, and so on; more is a circle. */
 const MAX_MERGES = 10;
+
+export interface CallsUploaded {
+  processed?: number | undefined;
+  duplicates: string[];
+}
 
 /** Called right before a write goes out, once per attempt. */
 type OnSend = () => Promise<void>;
@@ -66,7 +77,24 @@ export interface RetailcrmOptions extends AskOptions {
   site?: string | undefined;
   /** IANA zone of the account's dates. Absent: asked for once, when a date is first needed. */
   zone?: string | undefined;
+  /** Taken where the account does not tell its zone, or not to this key. Absent: that is a failure. */
+  fallbackZone?: string | undefined;
+  warn?: (fields: Record<string, unknown>, message: string) => void;
 }
+
+/** An order as it stands. */
+export type Order = Omit<OrderWire, 'customer' | 'createdAt' | 'number'> & {
+  /** What people call it by; its id where it has none. */
+  number: string;
+  customerId: number | undefined;
+  createdAt: Date;
+};
+
+/** A task as far as a look-up needs it. */
+export type Task = Omit<TaskWire, 'customer' | 'createdAt'> & {
+  customerId: number | undefined;
+  createdAt: Date | undefined;
+};
 
 /** `total` of all that RetailCRM found, of which at most 100 are here. */
 export interface FoundCustomers {
@@ -75,6 +103,8 @@ export interface FoundCustomers {
 }
 
 export interface RetailcrmClient {
+  /** The store's symbolic code that goes with what is sent. */
+  readonly site: string | undefined;
   /** What the key may do; the cheapest way to see that address and key are right. */
   credentials(): Promise<Credentials>;
   settings(): Promise<AccountSettings>;
@@ -87,6 +117,10 @@ export interface RetailcrmClient {
    * gives all customers, so that the caller has to compare the phones.
    */
   customersBySearch(text: string): Promise<FoundCustomers>;
+  /** All customers of the account, 100 a page, in no promised order. */
+  customers(): AsyncGenerator<ListPage<Customer>>;
+  /** Up to 100 ids; those that were deleted or merged are missing. */
+  customersByIds(ids: readonly number[]): Promise<Map<number, Customer>>;
   /** A merged customer is followed to the one that remains, whose id then differs; undefined where there is none. */
   customerById(id: number): Promise<Customer | undefined>;
   customerByExternalId(externalId: string): Promise<Customer | undefined>;
@@ -100,10 +134,20 @@ export interface RetailcrmClient {
   /** What has changed after the entry with this id, or since a moment where no id is known yet; asks for a page when the consumer does. */
   customersHistory(since: number | Date): AsyncGenerator<HistoryPage<CustomerChangeWire>>;
   ordersHistory(since: number | Date): AsyncGenerator<HistoryPage<OrderChangeWire>>;
+  /** Up to 100 ids; those that were deleted or merged are missing. */
+  ordersByIds(ids: readonly number[]): Promise<Map<number, Order>>;
+  orderByExternalId(externalId: string): Promise<Order | undefined>;
+  /** The new order's id. It is marked as one to call about. */
+  createOrder(draft: OrderDraft, onSend?: OnSend): Promise<number>;
+  /** All tasks, or those of a customer where RetailCRM understands that filter; 100 a page, in no promised order. */
+  tasksOf(customerId?: number): AsyncGenerator<ListPage<Task>>;
   /** The new task's id. */
   createTask(task: TaskDraft, onSend?: OnSend): Promise<number>;
-  /** 1 to 50 calls. `duplicates`: external ids that stood there already; nothing of them is changed as far as is known. */
-  uploadCalls(calls: readonly CallRecord[], onSend?: OnSend): Promise<{ processed: number; duplicates: string[] }>;
+  /**
+   * 1 to 50 calls. `duplicates`: external ids that stood there already; nothing of them is changed as far as is known.
+   * `processed`: with the duplicates or without them, absent where RetailCRM gives no number. Taken in part: status 460.
+   */
+  uploadCalls(calls: readonly CallRecord[], onSend?: OnSend): Promise<CallsUploaded>;
   /** Which of the extensions and users RetailCRM does not know. */
   callEvent(event: CallEvent, onSend?: OnSend): Promise<{ notExistCodes: string[]; notExistUsers: string[] }>;
   /** The manager and the customer of a phone, each where there is one, by RetailCRM's own rules; whatever the manager's status. */
@@ -136,30 +180,88 @@ export function retailcrmClient(
     return ask(http, { method: 'POST', route, path, schema, form, repeatable, ...(onSend && { onSend }) });
   }
 
+  const odd = (route: string) => (why: string) => oddAnswer({ system: SYSTEM, route }, why);
   const settings = () => get('settings', '/api/v5/settings', settingsAnswer);
 
   async function accountZone(): Promise<string> {
-    if (zone !== undefined) return zone;
+    zone ??= await zoneTold().catch(zoneInstead);
+    return zone;
+  }
+
+  async function zoneTold(): Promise<string> {
     const { timeZone } = await settings();
-    if (timeZone === undefined || !isZone(timeZone)) {
-      throw oddAnswer({ system: SYSTEM, route: 'settings' }, 'timezone: expected the name of a time zone');
-    }
-    zone = timeZone;
-    return timeZone;
+    if (timeZone !== undefined && isZone(timeZone)) return timeZone;
+    throw odd('settings')('timezone: expected the name of a time zone');
+  }
+
+  /** Settings may be closed to the key, or missing in an old account; calls must go all the same. */
+  function zoneInstead(error: unknown): string {
+    const { fallbackZone, warn } = options;
+    const isTold = error instanceof RemoteError && (error.code === 'REMOTE_ODD_ANSWER' || error.outcome === 'refused');
+    if (fallbackZone === undefined || !isTold || error.code === 'REMOTE_BUSY') throw error;
+    warn?.({ zone: fallbackZone, reason: error.message }, 'RetailCRM does not tell the zone of its dates');
+    return fallbackZone;
   }
 
   async function users(): Promise<User[]> {
     const found = new Map<number, User>();
-    for (let page = 1; ; page++) {
+    const read = async (page: number) => {
       const answer = await get('users', '/api/v5/users', usersAnswer, { limit: PAGE, page });
-      const before = found.size;
-      for (const user of answer.users) found.set(user.id, user);
-      if (answer.users.length === 0 || page >= (answer.pagination?.totalPageCount ?? Number.MAX_SAFE_INTEGER)) {
-        return [...found.values()];
-      }
-      // A server that ignores the page's number would feed us its first page for ever.
-      if (found.size === before) throw oddAnswer({ system: SYSTEM, route: 'users' }, 'two equal pages in a row');
-    }
+      return { rows: answer.users, pagination: answer.pagination };
+    };
+    for await (const { rows } of pagesOf(read, odd('users'))) for (const user of rows) found.set(user.id, user);
+    return [...found.values()];
+  }
+
+  const customersPage = async (page: number) => {
+    const query = { limit: PAGE, page };
+    const answer = await get('customers.list', '/api/v5/customers', customersAnswer, query);
+    return { rows: answer.customers, pagination: answer.pagination };
+  };
+
+  async function customersByIds(ids: readonly number[]): Promise<Map<number, Customer>> {
+    if (ids.length === 0) return new Map();
+    const route = 'customers.byIds';
+    const { customers } = await get(route, '/api/v5/customers', customersAnswer, idsQuery(ids));
+    return rowsByIds(ids, customers, odd(route));
+  }
+
+  async function orderOf(wire: OrderWire, route: string): Promise<Order> {
+    const { customer, number, ...rest } = wire;
+    const createdAt = fromAccount(wire.createdAt, await accountZone());
+    if (createdAt === undefined) throw odd(route)('createdAt: expected a date and time');
+    return { ...rest, number: number ?? String(wire.id), customerId: customer?.id, createdAt };
+  }
+
+  async function ordersByIds(ids: readonly number[]): Promise<Map<number, Order>> {
+    if (ids.length === 0) return new Map();
+    const route = 'orders.byIds';
+    const wires = await get(route, '/api/v5/orders', ordersAnswer, idsQuery(ids));
+    const orders = await Promise.all(wires.map((wire) => orderOf(wire, route)));
+    return rowsByIds(ids, orders, odd(route));
+  }
+
+  async function orderByExternalId(externalId: string): Promise<Order | undefined> {
+    const route = 'orders.get';
+    const path = `/api/v5/orders/${encodeURIComponent(externalId)}`;
+    const found = await orMissing(get(route, path, orderAnswer, { by: 'externalId', ...site }));
+    return found instanceof RemoteError ? undefined : orderOf(found, route);
+  }
+
+  async function* tasksOf(customerId?: number): AsyncGenerator<ListPage<Task>> {
+    const route = 'tasks.list';
+    const inZone = await accountZone();
+    const filter: Params = customerId === undefined ? {} : { 'filter[customer]': customerId };
+    const read = async (page: number) => {
+      const answer = await get(route, '/api/v5/tasks', tasksAnswer, { ...filter, limit: PAGE, page });
+      const rows = answer.tasks.map(({ customer: of, createdAt, ...rest }) => ({
+        ...rest,
+        customerId: of?.id,
+        createdAt: fromAccount(createdAt, inZone),
+      }));
+      return { rows, pagination: answer.pagination };
+    };
+    yield* pagesOf(read, odd(route));
   }
 
   async function customersBySearch(text: string): Promise<FoundCustomers> {
@@ -180,7 +282,7 @@ export function retailcrmClient(
       wanted = String(survivor.data);
       query = { by: 'id' };
     }
-    throw oddAnswer({ system: SYSTEM, route: 'customers.get' }, `merged more than ${MAX_MERGES} times`);
+    throw odd('customers.get')(`merged more than ${MAX_MERGES} times`);
   }
 
   async function uploadCustomers(drafts: readonly (CustomerDraft & { externalId: string })[], onSend?: OnSend) {
@@ -209,7 +311,7 @@ export function retailcrmClient(
       return get(route, `/api/v5/${of}/history`, schema, { ...from, limit: PAGE });
     };
     const after = typeof since === 'number' ? since : undefined;
-    yield* pagesOfHistory(read, after, inZone, (why) => oddAnswer({ system: SYSTEM, route }, why));
+    yield* pagesOfHistory(read, after, inZone, odd(route));
   }
 
   async function createTask(task: TaskDraft, onSend?: OnSend): Promise<number> {
@@ -241,12 +343,15 @@ export function retailcrmClient(
   }
 
   return {
+    site: options.site,
     credentials: () => get('credentials', '/api/credentials', credentialsAnswer),
     settings,
     users,
     sites: () => get('sites', '/api/v5/reference/sites', sitesAnswer),
     statuses: () => get('statuses', '/api/v5/reference/statuses', statusesAnswer),
     customersBySearch,
+    customers: () => pagesOf(customersPage, odd('customers.list')),
+    customersByIds,
     customerById: (id) => customer('id', String(id)),
     customerByExternalId: (externalId) => customer('externalId', externalId),
     createCustomer: (draft, onSend) => {
@@ -257,6 +362,13 @@ export function retailcrmClient(
     uploadCustomers,
     customersHistory: (since) => history('customers', customersHistoryAnswer, since),
     ordersHistory: (since) => history('orders', ordersHistoryAnswer, since),
+    ordersByIds,
+    orderByExternalId,
+    createOrder: (draft, onSend) => {
+      const params = { ...site, order: JSON.stringify(orderWire(draft)) };
+      return post({ route: 'orders.create', path: '/api/v5/orders/create', schema: createdAnswer, params }, onSend);
+    },
+    tasksOf,
     createTask,
     uploadCalls,
     callEvent: (event, onSend) => {
@@ -282,7 +394,7 @@ const uploadChecked: Schema<unknown> = {
   },
 };
 
-type Params = Record<string, string | number>;
+type Params = Record<string, string | number | readonly number[]>;
 
 interface Writing<T> {
   route: string;
@@ -297,8 +409,15 @@ interface Writing<T> {
 /** A plus is written as %2B, without which a phone would lose it. */
 function formText(params: Params): string {
   return new URLSearchParams(
-    Object.entries(params).map(([name, value]): [string, string] => [name, String(value)]),
+    Object.entries(params).flatMap(([name, value]) =>
+      [value].flat().map((one): [string, string] => [name, String(one)]),
+    ),
   ).toString();
+}
+
+function idsQuery(ids: readonly number[]): Params {
+  assert(ids.length <= PAGE, `a list by ids takes up to ${PAGE}`);
+  return { 'filter[ids][]': ids, limit: PAGE, page: 1 };
 }
 
 function assertBatch(items: readonly { externalId: string }[], what: string): void {

@@ -134,11 +134,20 @@ function partly(where: Where, words: string, answer: unknown): RemoteError {
   });
 }
 
+/** A batch that was not taken whole, and nobody knows which of it: refused as one, so that it is sent again in halves. */
+export function unexplained(where: Where, message: string): RemoteError {
+  return remoteError(where, {
+    status: UNPROCESSABLE,
+    message,
+    hint: 'What was not taken is found by sending smaller parts, and named in the failed records.',
+  });
+}
+
 function refusal(where: Where, status: number, words: string, answer: unknown): RemoteError {
   if (/telephony not enabled/i.test(words)) {
     return remoteError(where, {
       message: `RetailCRM takes no calls: ${words} (${where.route})`,
-      hint: 'Register the telephony module in RetailCRM and switch it on; then run the job again.',
+      hint: 'Run `sdelka retail:register`, which registers the telephony module and switches it on; calls wait until then.',
     });
   }
   if (/parameter 'site' is missing/i.test(words)) {

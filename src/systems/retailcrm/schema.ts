@@ -15,6 +15,10 @@ function idOf(value: unknown): number | undefined {
   return typeof number === 'number' && Number.isSafeInteger(number) && number > 0 ? number : undefined;
 }
 
+function wholeOf(value: unknown): number | undefined {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
+}
+
 /** Trimmed; numbers count, since codes of digits come as either. */
 function textOf(value: unknown): string | undefined {
   const text = typeof value === 'number' ? String(value) : value;
@@ -35,6 +39,11 @@ const text = anything.transform(textOf);
 const name = anything.transform((value) => textOf(value) ?? '');
 const flag = anything.transform((value) => value === true);
 const count = anything.transform((value) => (typeof value === 'number' && value > 0 ? Math.floor(value) : 0));
+/** Money in the account's currency; some fields come as text. */
+const amount = anything.transform((value) => {
+  const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
+  return typeof number === 'number' && Number.isFinite(number) ? number : 0;
+});
 const texts = anything.transform((value) => valuesOf(value).flatMap((item) => textOf(item) ?? []));
 
 /** A list or a map of items, each of which must fit. */
@@ -113,6 +122,26 @@ export type Status = z.output<typeof status>;
 export const statusesAnswer = z.object({ statuses: list(status) }).transform(({ statuses }) => statuses);
 
 export const customersAnswer = z.object({ customers: list(customer), pagination });
+
+const order = z.object({
+  id,
+  externalId: text,
+  number: text,
+  site: text,
+  status: name,
+  createdAt: text,
+  managerId: optionalId,
+  phone: text,
+  totalSumm: amount,
+  customer: part(z.object({ id })),
+});
+export type OrderWire = z.output<typeof order>;
+export const ordersAnswer = z.object({ orders: list(order) }).transform((answer) => answer.orders);
+export const orderAnswer = z.object({ order }).transform((answer) => answer.order);
+
+const task = z.object({ id, commentary: text, createdAt: text, customer: part(z.object({ id })) });
+export type TaskWire = z.output<typeof task>;
+export const tasksAnswer = z.object({ tasks: list(task), pagination });
 export const customerAnswer = z.object({ customer }).transform((answer) => answer.customer);
 export const createdAnswer = z.object({ id }).transform((answer) => answer.id);
 
@@ -158,7 +187,7 @@ export const customersHistoryAnswer = z.object({ history: list(customerChange), 
 export const ordersHistoryAnswer = z.object({ history: list(orderChange), pagination });
 
 export const callsAnswer = z
-  .object({ processedCallsCount: count, duplicateCalls: texts })
+  .object({ processedCallsCount: anything.transform(wholeOf), duplicateCalls: texts })
   .transform((wire) => ({ processed: wire.processedCallsCount, duplicates: wire.duplicateCalls }));
 
 export const eventAnswer = z.object({ notExistCodes: texts, notExistUsers: texts });

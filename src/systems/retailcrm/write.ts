@@ -24,6 +24,20 @@ export interface TaskDraft {
   phone?: string;
 }
 
+/** An order without goods, for a person to call back about; without a customer RetailCRM finds or makes one by its own rules. */
+export interface OrderDraft {
+  /** Unique within a store. */
+  externalId: string;
+  firstName?: string;
+  phone?: string;
+  customerId?: number;
+  managerId?: number;
+  /** Codes of the account's references; left out, the account's defaults for the API hold. */
+  orderMethod?: string;
+  status?: string;
+  customerComment?: string;
+}
+
 export type CallDirection = 'in' | 'out';
 
 /** One finished call; `code` (an extension) or `userId` says whose. Durations are seconds. */
@@ -90,6 +104,10 @@ export function taskWire(task: TaskDraft, zone: string, site: string | undefined
     order: orderId === undefined ? undefined : { id: orderId },
     phoneSite: task.phone === undefined ? undefined : site,
   };
+}
+
+export function orderWire({ customerId, ...rest }: OrderDraft) {
+  return { ...rest, customer: customerId === undefined ? undefined : { id: customerId }, call: true };
 }
 
 export function callWire(call: CallRecord, zone: string, site: string | undefined) {

@@ -1,0 +1,47 @@
+import { cleanText } from '../../../base/redact.ts';
+import type { Report } from '../../../domain/handler.ts';
+import type { RetailcrmClient } from '../client.ts';
+import type { RetailMemory } from '../memory.ts';
+import type { User } from '../schema.ts';
+import type { UserRef } from './payloads.ts';
+
+const USERS_MAX_AGE_MS = 3_600_000;
+
+export interface RetailEffectOptions {
+  /** Number of the enterprise, as the mapping has it. */
+  enterprise: string;
+  crm: RetailcrmClient;
+  memory: RetailMemory;
+  /** ISO 3166-1 alpha-2: for phones stored without a country code. */
+  country: string;
+  now: () => Date;
+  log?: { info(fields: Record<string, unknown>, message: string): void };
+  /** Aborted: lists are not read on, and nobody is looked up any more. */
+  signal: AbortSignal;
+}
+
+/** All users of the account, at most an hour old. */
+export function usersOf({ crm, memory }: RetailEffectOptions): Promise<User[]> {
+  return memory.cached('users', USERS_MAX_AGE_MS, () => crm.users());
+}
+
+/** The id of a user whom the mapping names by id or e-mail; undefined where no user has that e-mail. */
+export async function userIdOf(options: RetailEffectOptions, ref: UserRef | undefined): Promise<number | undefined> {
+  if (ref === undefined || typeof ref === 'number') return ref;
+  const email = ref.trim().toLowerCase();
+  return (await usersOf(options)).find((user) => user.email?.toLowerCase() === email)?.id;
+}
+
+/** For people: an id, or an e-mail that shows no more than whose it may be. */
+export function shownUser(ref: UserRef | undefined): string | null {
+  return ref === undefined ? null : cleanText(String(ref));
+}
+
+/** A user of the mapping who is not in the account; `subject` tells one such place from another. */
+export function noUserReport(enterprise: string, subject: string, where: string, instead: string): Report {
+  return {
+    kind: 'retail_user',
+    subject: `${enterprise}:${subject}`,
+    message: `enterprise ${enterprise}: RetailCRM has no user as the mapping names for ${where}; ${instead}`,
+  };
+}

@@ -1,0 +1,136 @@
+import { RemoteError } from '../../../base/remote-error.ts';
+import type { Json } from '../../../base/schema.ts';
+import type { Delivery, EffectHandler, Look, Outcome, Report } from '../../../domain/handler.ts';
+import { maskPhone } from '../../../domain/phone.ts';
+import type { TaskDraft } from '../write.ts';
+import { noUserReport, type RetailEffectOptions, shownUser, userIdOf, usersOf } from './context.ts';
+import { faultsOf, isOf } from './faults.ts';
+import { asJson, retailKinds, type TaskPayload } from './payloads.ts';
+import { taskFinder } from './task-find.ts';
+
+const DAY_MS = 86_400_000;
+/** A task is made at most so long before it is due. */
+const LONGEST_DUE_MS = 31 * DAY_MS;
+
+/** Who gets a task, and what is to be told of it. */
+interface Performer {
+  id: number | undefined;
+  reports?: readonly Report[];
+}
+
+/** A task to call somebody back; its marker is how it is found again, since tasks have no key of their own. */
+export function taskHandler(options: RetailEffectOptions): EffectHandler {
+  const { enterprise, crm, memory } = options;
+  const finder = taskFinder(options);
+
+  /** RetailCRM wants somebody (`performerId` is required): the one asked for, the customer's manager, or the first who manages. */
+  async function performerOf({ performer, phone, customerKey }: TaskPayload): Promise<Performer> {
+    const asked = await userIdOf(options, performer);
+    if (asked !== undefined) return { id: asked };
+    const own = customerKey === undefined ? undefined : await managerOf(phone);
+    const id = own ?? (await firstManager());
+    if (performer !== undefined) {
+      const instead = 'tasks go to the manager of the customer, or to the first manager of the account';
+      return { id, reports: [noUserReport(enterprise, shownUser(performer) ?? '', 'tasks', instead)] };
+    }
+    if (own !== undefined) return { id };
+    const message = `enterprise ${enterprise}: tasks that are nobody's go to the first manager of RetailCRM; name one in the mapping (missed.performer)`;
+    return { id, reports: [{ kind: 'retail_user', subject: `${enterprise}:task`, message }] };
+  }
+
+  async function managerOf(phone: string): Promise<number | undefined> {
+    try {
+      return (await crm.managerByPhone(phone)).manager?.id;
+    } catch (error) {
+      // The key may lack the right to ask; the task is not lost for that.
+      if (error instanceof RemoteError && error.outcome === 'refused' && error.code !== 'REMOTE_BUSY') return undefined;
+      throw error;
+    }
+  }
+
+  async function firstManager(): Promise<number | undefined> {
+    const active = (await usersOf(options)).filter((user) => user.active).sort((a, b) => a.id - b.id);
+    return (active.find(({ isManager }) => isManager) ?? active.find(({ isAdmin }) => isAdmin))?.id;
+  }
+
+  async function send(deliveries: readonly Delivery[], onSend: () => Promise<void>): Promise<Map<number, Outcome>> {
+    const outcomes = new Map<number, Outcome>();
+    for (const delivery of deliveries) outcomes.set(delivery.row.id, await sendOne(delivery, onSend));
+    return outcomes;
+  }
+
+  async function sendOne(delivery: Delivery, onSend: () => Promise<void>): Promise<Outcome> {
+    const payload = payloadOf(delivery);
+    const { id, reports } = await performerOf(payload);
+    const customerId = customerIdOf(delivery);
+    const task: TaskDraft = {
+      text: payload.text,
+      commentary: payload.marker,
+      due: new Date(payload.due),
+      phone: payload.phone,
+      ...(id === undefined ? {} : { performerId: id }),
+      ...(customerId === undefined ? {} : { customerId }),
+    };
+    try {
+      const taskId = await crm.createTask(task, onSend);
+      return { state: 'done', remoteId: String(taskId), ...(reports && { reports }) };
+    } catch (error) {
+      const amended = error instanceof RemoteError && error.status === 400 ? amend(payload, error) : undefined;
+      if (amended === undefined) throw error;
+      // The customer is gone, and the next task shall not be tied to it either.
+      if (payload.customerKey !== undefined && !('customerKey' in amended.rest)) await memory.drop([payload.phone]);
+      return { state: 'amended', payload: asJson(amended.rest), alert: amended.alert };
+    }
+  }
+
+  /** A task without its customer, or another's task, is better than none. */
+  function amend(payload: TaskPayload, { answer }: RemoteError) {
+    const faults = faultsOf(answer);
+    const { customerKey, ...withoutCustomer } = payload;
+    if (customerKey !== undefined && faults.some((fault) => isOf(fault, 'customer'))) {
+      const message = `enterprise ${enterprise}: a customer is gone in RetailCRM; the task to call back goes with the phone alone`;
+      return { rest: withoutCustomer, alert: { subject: `retailcrm:${enterprise}:customer`, message } };
+    }
+    const { performer, ...withoutPerformer } = payload;
+    if (performer !== undefined && faults.some((fault) => isOf(fault, 'performer'))) {
+      const message = `enterprise ${enterprise}: RetailCRM does not accept a user of the mapping for tasks; they go to another manager`;
+      return { rest: withoutPerformer, alert: { subject: `retailcrm:${enterprise}:performer`, message } };
+    }
+    return undefined;
+  }
+
+  async function look(deliveries: readonly Delivery[]): Promise<Map<number, Look>> {
+    const since = new Date(Math.min(...deliveries.map((delivery) => delivery.since.getTime())));
+    const wanted = deliveries.map((delivery) => {
+      return { row: delivery.row, marker: payloadOf(delivery).marker, customerId: customerIdOf(delivery) };
+    });
+    const found = await finder.find(wanted, since);
+    return new Map(wanted.map(({ row, marker }): [number, Look] => [row.id, found(marker)]));
+  }
+
+  return {
+    kind: retailKinds(enterprise).task,
+    batch: 1,
+    goesWithout: true,
+    counts: 'created',
+    hangsOn: (payload) => (payload as unknown as TaskPayload).customerKey ?? '',
+    since: (payload) => new Date(Date.parse((payload as unknown as TaskPayload).due) - LONGEST_DUE_MS),
+    send,
+    look,
+    describe: (payload) => describe(payload as unknown as TaskPayload),
+  };
+}
+
+function describe({ text, marker, due, phone, performer }: TaskPayload): Record<string, Json> {
+  return { text, commentary: marker, due, phone: maskPhone(phone), performer: shownUser(performer) };
+}
+
+function payloadOf({ row }: Delivery): TaskPayload {
+  return row.payload as unknown as TaskPayload;
+}
+
+/** Absent where the customer was refused for good: then the phone alone says who it is. */
+function customerIdOf(delivery: Delivery): number | undefined {
+  const id = delivery.ids.get(payloadOf(delivery).customerKey ?? '');
+  return id === undefined ? undefined : Number(id);
+}
