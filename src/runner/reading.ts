@@ -16,6 +16,8 @@ export interface Reading<R> {
   pages(slice: Range): AsyncIterable<readonly R[]>;
   /** One record by its key, for a failed one that the window no longer holds. */
   again(key: string): Promise<R | undefined>;
+  /** Whether a failed record of this kind is this reading's, where several sources give such records. */
+  owns?(key: string): boolean;
   /** Records by the names that an operator calls them, whatever the window; those that cannot be told are told of, not given. */
   chosen?(names: readonly string[]): AsyncIterable<readonly R[]>;
   keyOf(record: R): string;
@@ -234,7 +236,7 @@ async function readAgain<R>(
   seen: Set<string>,
 ): Promise<void> {
   for (const [key, due] of failed) {
-    if (!due || seen.has(key) || options.signal.aborted) continue;
+    if (!due || seen.has(key) || options.signal.aborted || reading.owns?.(key) === false) continue;
     const record = await reading.again(key).catch((error: unknown) => ownFailure(error, options));
     if (record === undefined || record instanceof AppError) {
       const reason = record instanceof AppError ? record.message : 'the source does not have it any more';
