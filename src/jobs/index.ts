@@ -27,6 +27,18 @@ export const jobs: readonly JobEntry[] = [
     load: async () => (await import('./onec-import.ts')).onecImport,
   },
   {
+    name: 'retail:sync-history',
+    summary: "RetailCRM's changes of customers and orders kept in the local tables",
+    every: 'RETAIL_SYNC_HISTORY_EVERY',
+    load: async () => (await import('./retail-sync-history.ts')).retailSyncHistory,
+  },
+  {
+    name: 'retail:sync-calls',
+    summary: "The PBX's calls go to RetailCRM with customer, manager and recording; missed ones make tasks",
+    every: 'RETAIL_SYNC_CALLS_EVERY',
+    load: async () => (await import('./retail-sync-calls.ts')).retailSyncCalls,
+  },
+  {
     name: 'amo:refresh-token',
     summary: 'The OAuth pair renewed where it is due',
     every: 'AMO_REFRESH_TOKEN_EVERY',
