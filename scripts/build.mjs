@@ -15,7 +15,7 @@ try {
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const dist = fileURLToPath(new URL('../dist', import.meta.url));
-const external = ['better-sqlite3', 'pg', 'pg-native', 'pino-pretty'];
+const external = ['better-sqlite3', 'mysql2', 'pg', 'pg-native', 'pino-pretty'];
 const common = { platform: 'node', target: 'node20', minifySyntax: true, minifyWhitespace: true, logLevel: 'warning' };
 
 /** Parts of libraries that the program never uses and that would be loaded at each start all the same. */

@@ -8,7 +8,7 @@ import { type PassPlan, planPass } from '../runner/dry-run.ts';
 import type { PassResult } from '../runner/job.ts';
 import { runJob } from '../runner/run-job.ts';
 import { keepHeapSmall } from './heap.ts';
-import { settingsOf, wireJob } from './wire.ts';
+import { fixedSettingsOf, settingsOf, wireJob } from './wire.ts';
 
 /** A job as a command: one pass, or with `--dry-run` its plan. */
 export function jobCommand(job: AnyJob): Command {
@@ -33,7 +33,8 @@ export function jobCommand(job: AnyJob): Command {
       `${job.name} --lookback 3d`,
       ...(job.only === undefined ? [] : [`--dry-run ${job.name} --only ${job.only.example}`]),
     ],
-    settings: settingsOf(job),
+    settings: fixedSettingsOf(job),
+    settingsFor: (environment, mappingFile) => settingsOf(job, environment, mappingFile),
     run: async (ctx, _args, { lookback, confirm, only, ...own }) => {
       keepHeapSmall();
       const flags = new Set(Object.entries(own).flatMap(([name, given]) => (given === true ? [name] : [])));

@@ -5,6 +5,7 @@ import { jobTables } from '../commands/job-tables.ts';
 import type { OnecParts } from '../commands/onec-parts.ts';
 import { USER_AGENT } from '../commands/user-agent.ts';
 import type { WatchOptions } from '../commands/watch-parts.ts';
+import type { Environment } from '../config/env.ts';
 import { parseLookback } from '../config/lookback.ts';
 import { loadMapping, type Mapping } from '../config/mapping.ts';
 import { type AnyGroup, type CoreSettings, coreSettings, readSettings } from '../config/settings.ts';
@@ -31,18 +32,34 @@ const QUIET_SECONDS = 60;
 /** Nobody documents Kaspi's limit; live users pace themselves from 6 to 50 a second (fact sheet, section 1). */
 const KASPI_PACE = { requests: 5, perMs: 1000 };
 
-const GROUPS: Record<SystemName, AnyGroup> = {
+/** RetailCRM's and the PBX's variables depend on the mapping: its enterprises name their own. */
+const GROUPS: Record<Exclude<SystemName, 'retailcrm' | 'pbx'>, AnyGroup> = {
   kaspi: kaspiSettings,
   onec: onecSettings,
   amocrm: amoSettings,
   telegram: telegramSettings,
   mail: mailSettings,
 };
-type AllSettings = CoreSettings & KaspiSettings & OnecSettings & AmoSettings & TelegramSettings & MailSettings;
+type AllSettings = CoreSettings &
+  KaspiSettings &
+  OnecSettings &
+  AmoSettings &
+  TelegramSettings &
+  MailSettings &
+  Readonly<Record<string, unknown>>;
 
-/** The groups of settings that a job's systems need. */
-export function settingsOf(job: AnyJob): AnyGroup[] {
-  return job.systems.map((system) => GROUPS[system]);
+/** The groups of settings that a job's systems need, whatever the mapping says. */
+export function fixedSettingsOf(job: AnyJob): AnyGroup[] {
+  return job.systems.flatMap((system) => (system === 'retailcrm' || system === 'pbx' ? [] : [GROUPS[system]]));
+}
+
+/** All groups of settings that a job needs. */
+export async function settingsOf(job: AnyJob, environment: Environment, mappingFile?: string): Promise<AnyGroup[]> {
+  const groups = fixedSettingsOf(job);
+  if (!job.systems.includes('retailcrm')) return groups;
+  const { enterpriseGroup, peekEnterprises } = await import('../commands/enterprise-settings.ts');
+  const enterprises = await peekEnterprises(environment, mappingFile);
+  return [...groups, enterpriseGroup(enterprises, job.systems.includes('pbx') ? ['crm', 'cdr'] : ['crm'])];
 }
 
 export interface JobArguments {
@@ -76,12 +93,10 @@ export async function wireJob(
   seams: Seams = { openDatabase, httpCore },
 ): Promise<Wired> {
   const { environment, globals, log, clock, signal } = ctx;
-  const settings = readSettings(environment, [coreSettings, ...settingsOf(job)]) as AllSettings;
-  const database = await seams.openDatabase({
-    url: settings.DATABASE_URL,
-    baseDir: environment.baseDir,
-    readOnly: globals.dryRun,
-  });
+  const { baseDir } = environment;
+  const groups = await settingsOf(job, environment, globals.mappingFile);
+  const settings = readSettings(environment, [coreSettings, ...groups]) as AllSettings;
+  const database = await seams.openDatabase({ url: settings.DATABASE_URL, baseDir, readOnly: globals.dryRun });
   const core = seams.httpCore({ clock, signal, userAgent: USER_AGENT, log });
   try {
     await requireSchema(database);
@@ -89,29 +104,21 @@ export async function wireJob(
     const mapping = isWatchdog(job)
       ? undefined
       : await loadMapping({
-          baseDir: environment.baseDir,
+          baseDir,
           file: globals.mappingFile,
           memory: mappingMemory(database, clock, globals.dryRun),
         });
-    const onec = job.systems.includes('onec')
-      ? await wireOnec({ settings, mapping, database, core, clock, log, dryRun: globals.dryRun })
-      : undefined;
-    const amo = lazyAmo({ settings, database, core, clock, log, signal, dryRun: globals.dryRun });
     const tables = jobTables(database, clock, globals.dryRun);
+    const common = { settings, environment, mapping, database, core, clock, log, signal, dryRun: globals.dryRun };
+    const stream = await streamOf(job, common);
     const definition = job as unknown as JobDefinition<unknown, unknown, unknown>;
     const pass: PassOptions<unknown, unknown, unknown> = {
       job: definition,
       database,
-      clients: isWatchdog(job)
-        ? await watchClients({ settings, environment, database, clock, log, dryRun: globals.dryRun, settingsOf })
-        : await clientsOf(job, { settings, core, amo, onec }),
+      clients: stream.clients,
       settings,
       mapping,
-      handlers: async () => {
-        const parts = await amo();
-        await parts.bind();
-        return [...parts.effects(), ...(onec?.effects() ?? [])];
-      },
+      handlers: stream.handlers,
       tables,
       flags: given.flags ?? new Set(),
       ...(given.only === undefined ? {} : { only: given.only }),
@@ -120,7 +127,7 @@ export async function wireJob(
       log,
       windowStart: (now) => {
         const text = given.lookback ?? (job.lookback === undefined ? '1' : settings[job.lookback]);
-        return parseLookback(text, now, onec?.zone ?? settings.TIMEZONE);
+        return parseLookback(text, now, stream.zone ?? settings.TIMEZONE);
       },
     };
     const options: RunOptions<unknown, unknown, unknown> = {
@@ -128,29 +135,28 @@ export async function wireJob(
       zone: settings.TIMEZONE,
       lockWaitMs: globals.lockWaitSeconds * 1000,
       quietMs: (settings.DOUBT_QUIET_SECONDS ?? QUIET_SECONDS) * 1000,
-      leastQuietMs: async () => (await amo()).leastQuietMs(),
+      leastQuietMs: stream.leastQuietMs,
       requestMs: settings.HTTP_TIMEOUT_MS ?? TIMEOUT_MS,
       maxChanges: given.confirm ? 0 : settings.MAX_CHANGES_PER_RUN,
       keepDays: settings.OUTBOX_KEEP_DAYS,
       keepKinds: ['amocrm.good'],
       requests: () => [...core.sent.values()].reduce((sum, count) => sum + count, 0),
       checkBinding: async () => {
-        for (const [system, account] of sourceAccounts(job, settings)) {
-          await refuseOtherAccount(database.db, system, account);
-        }
+        for (const [system, account] of stream.accounts) await refuseOtherAccount(database.db, system, account);
       },
       bind: async () => {
-        for (const [system, account] of sourceAccounts(job, settings)) {
+        for (const [system, account] of stream.accounts) {
           await database.transaction((tx) => bindAccount(tx, system, account, clock.now()));
         }
       },
+      ...(stream.settled === undefined ? {} : { settled: stream.settled }),
       ping: (ok) => ping(settings, core, job.name, ok, log),
     };
     return {
       options,
       audit: tables.audits.kept,
       close: async () => {
-        await onec?.close();
+        await stream.close();
         await close(core, database);
       },
     };
@@ -158,6 +164,61 @@ export async function wireJob(
     await close(core, database);
     throw error;
   }
+}
+
+/** What one job's systems give it. */
+interface Stream extends Pick<RunOptions<unknown, unknown, unknown>, 'handlers' | 'leastQuietMs' | 'settled'> {
+  clients: unknown;
+  /** What stands for the accounts of its sources. */
+  accounts: readonly (readonly [system: string, account: string])[];
+  /** The zone of its look-back; absent: TIMEZONE. */
+  zone?: string | undefined;
+  close(): Promise<void>;
+}
+
+interface Common extends Omit<WatchOptions, 'settingsOf' | 'settings'> {
+  settings: AllSettings;
+  mapping: Mapping | undefined;
+  core: HttpCore;
+  signal: AbortSignal;
+}
+
+async function streamOf(job: AnyJob, common: Common): Promise<Stream> {
+  if (job.systems.includes('retailcrm')) return retailStream(common);
+  const amo = lazyAmo(common);
+  const onec = job.systems.includes('onec') ? await wireOnec(common) : undefined;
+  const { settings } = common;
+  return {
+    clients: isWatchdog(job) ? await watchClients(common) : await clientsOf(job, { ...common, amo, onec }),
+    handlers: async () => {
+      const parts = await amo();
+      await parts.bind();
+      return [[...parts.effects(), ...(onec?.effects() ?? [])]];
+    },
+    leastQuietMs: async () => (await amo()).leastQuietMs(),
+    accounts: sourceAccounts(job, settings),
+    zone: onec?.zone,
+    close: async () => onec?.close(),
+  };
+}
+
+/** Calls go to RetailCRM alone, each enterprise's to its own account. */
+async function retailStream(common: Common): Promise<Stream> {
+  const [{ callsEnterprises, retailParts }, { settleRetail }] = await Promise.all([
+    import('../commands/retail-parts.ts'),
+    import('../state/calls.ts'),
+  ]);
+  const enterprises = await callsEnterprises(common.mapping);
+  const parts = retailParts({ ...common, enterprises, baseDir: common.environment.baseDir });
+  return {
+    clients: { enterprises: parts.enterprises },
+    handlers: () => Promise.all(parts.enterprises.map(({ effects }) => effects())),
+    leastQuietMs: async () => 0,
+    settled: settleRetail,
+    accounts: parts.accounts,
+    zone: parts.enterprises[0]?.zone,
+    close: parts.close,
+  };
 }
 
 async function close(core: HttpCore, database: Database): Promise<void> {
@@ -180,9 +241,9 @@ function isWatchdog(job: AnyJob): boolean {
   return job.systems.includes('telegram');
 }
 
-async function watchClients(options: WatchOptions): Promise<WatchdogClients> {
+async function watchClients(options: Omit<WatchOptions, 'settingsOf'>): Promise<WatchdogClients> {
   const { watchParts } = await import('../commands/watch-parts.ts');
-  return watchParts(options);
+  return watchParts({ ...options, settingsOf: (job) => settingsOf(job, options.environment) });
 }
 
 async function clientsOf(

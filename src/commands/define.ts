@@ -95,6 +95,8 @@ export interface CommandDefinition<S extends OptionSpecs> {
   examples: readonly [string, ...string[]];
   /** The settings that it reads beside the core ones, so that their faults are listed together and their secrets never logged. */
   settings?: readonly AnyGroup[];
+  /** All that it needs to be configured, where that depends on the mapping; `settings` are among them. */
+  settingsFor?: (environment: Environment, mappingFile?: string) => Promise<readonly AnyGroup[]>;
   /** Logs nothing of its own: the logger is then loaded for a failure only, which is felt in a quick command. */
   quiet?: boolean;
   /** Gives the exit code where it is not 0; throws an `AppError` for whatever the operator should read. */

@@ -22,10 +22,15 @@ export const explainCommand = defineCommand({
     {
       name: 'id',
       description:
-        "the order's code, the 1C document's number, the deal's or contact's number or its address in amoCRM",
+        "the order's code, the 1C document's number, the call's id, the deal's or contact's number or its address in amoCRM",
     },
   ],
-  examples: ['explain kaspi-order 1019876543', 'explain lead 35028413', 'explain contact 50112233 --json'],
+  examples: [
+    'explain kaspi-order 1019876543',
+    'explain lead 35028413',
+    'explain call pbx1:1754220600.17',
+    'explain contact 50112233 --json',
+  ],
   quiet: true,
   run: async (ctx, [kind = '', text = '']) => {
     const expects = idExpected(kind);

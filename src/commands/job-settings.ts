@@ -26,7 +26,10 @@ export interface Configured {
 export async function configured(entry: CommandEntry, environment: Environment): Promise<Configured> {
   const command = await entry.load();
   try {
-    readSettings(environment, command.settings ?? []);
+    readSettings(
+      environment,
+      (await command.settingsFor?.(environment, environment.values.MAPPING_FILE)) ?? command.settings ?? [],
+    );
     return { command, faults: [], wrong: [] };
   } catch (error) {
     if (!(error instanceof AppError) || error.code !== 'SETTINGS_INVALID') throw error;

@@ -32,6 +32,9 @@ const EVENT_KINDS = [
   'onec_dropped',
   'onec_lines',
   'onec_ambiguous',
+  'retail_code',
+  'retail_user',
+  'retail_mapping',
 ];
 /** After so long an event that goes on is worth another word. */
 const EVENT_AGE_MS = 7 * DAY_MS;
@@ -46,7 +49,7 @@ export interface WatchOptions {
   clock: Clock;
   log: Logger;
   dryRun: boolean;
-  settingsOf: (job: AnyJob) => readonly AnyGroup[];
+  settingsOf: (job: AnyJob) => Promise<readonly AnyGroup[]>;
 }
 
 /** The watchdog's tools put together. In a dry run nothing is kept and nothing told: what would open is logged. */
@@ -124,7 +127,8 @@ async function retiredJobs(facts: HealthFacts, entries: readonly JobEntry[], opt
     const lastRun = Date.parse(runs[0]?.startedAt ?? '');
     const entry = entries.find(({ name }) => name === job);
     if (entry === undefined || facts.now.getTime() - lastRun <= RETIRED_MS) continue;
-    if (!isReadable(options.environment, options.settingsOf(await entry.load()))) retired.add(job);
+    const groups = await options.settingsOf(await entry.load());
+    if (!isReadable(options.environment, groups)) retired.add(job);
   }
   return retired;
 }

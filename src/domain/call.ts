@@ -60,6 +60,8 @@ export interface Call {
   answered: boolean;
   result: CallResult;
   startedAt: Date;
+  /** When the last of its rows ended. */
+  endedAt: Date;
   /** Until a person answered, or else until the end. */
   waitSeconds: number;
   /** Overlapping talks count once. Includes waiting where the PBX itself had answered before and a row does not tell. */
@@ -73,4 +75,63 @@ export interface Call {
   skewSeconds?: number | undefined;
   /** Changes when and only when the rows do. */
   hash: string;
+}
+
+/** A call as the local table shows it, and as `explain` and the figures read it. */
+export interface StoredCall {
+  externalId: string;
+  enterprise: string;
+  /** `unknown` calls are kept for people to look at; internal ones are not kept. */
+  direction: 'in' | 'out' | 'unknown';
+  result: CallResult;
+  /** `YYYY-MM-DD`, the PBX's local day. */
+  day: string;
+  startedAt: Date;
+  endedAt: Date;
+  /** E.164, or as the PBX wrote it where it is no full number; absent: anonymous. */
+  phone?: string | undefined;
+  extension?: string | undefined;
+  /** As the mapping names him: e-mail, or id as text. */
+  manager?: string | undefined;
+  talkSeconds: number;
+  waitSeconds: number;
+  recordingUrl?: string | undefined;
+  /** Our own number that was called. */
+  line?: string | undefined;
+  /** Changes when and only when the rows do, or what the mapping makes of them. */
+  hash: string;
+}
+
+/** A customer of RetailCRM with all his phones (E.164). */
+export interface CustomerPhones {
+  customerId: number;
+  phones: readonly string[];
+}
+
+/** An order of RetailCRM, as far as the conversion of calls needs it. */
+export interface StoredOrder {
+  orderId: number;
+  number: string;
+  customerId?: number | undefined;
+  /** E.164. */
+  phone?: string | undefined;
+  managerId?: number | undefined;
+  status: string;
+  /** Its status belongs to the group `cancel`. */
+  cancelled: boolean;
+  /** In the account's currency. */
+  total: number;
+  orderedAt: Date;
+}
+
+/** What a page of RetailCRM's history comes to here; `sinceId` is its last entry's id. */
+export interface HistoryEffects {
+  sinceId: number;
+  /** Customers as they stand now: all phones of theirs, and no others. */
+  customers?: readonly CustomerPhones[];
+  goneCustomers?: readonly number[];
+  /** Merged: phones, calls and orders of `from` belong to `into` now. */
+  merged?: readonly { from: number; into: number }[];
+  orders?: readonly StoredOrder[];
+  goneOrders?: readonly number[];
 }

@@ -49,6 +49,8 @@ export interface EffectHandler {
   /** Where this target needs longer than the others: the quiet time before a look, and the longest that a request may run there. */
   quietMs?: number;
   requestMs?: number;
+  /** What it needs is not indispensable: where that was refused for good, the effect goes without it. */
+  goesWithout?: boolean;
   /** Which figure of the run a delivered effect adds to. */
   counts?: 'created' | 'updated';
   /** A thing that other effects may want as well, e.g. the contact with this phone. */

@@ -23,6 +23,7 @@ const MOST_OF_A_KIND = 3;
 const GROUPED = [
   ...['conflict', 'deal_gone', 'document_gone', 'mapping', 'in_doubt', 'audit'],
   ...['onec_dropped', 'onec_lines', 'onec_ambiguous'],
+  ...['retail_code', 'retail_user', 'retail_mapping'],
 ];
 const ERROR_LENGTH = 90;
 
@@ -42,6 +43,9 @@ const TITLES: Record<AlertLocale, Record<string, string>> = {
     onec_dropped: '1С не сохранила значение',
     onec_lines: 'Строка сделки не попала в документ',
     onec_ambiguous: 'Несколько контрагентов с одним телефоном',
+    retail_code: 'RetailCRM не знает добавочный номер',
+    retail_user: 'RetailCRM не знает сотрудника',
+    retail_mapping: 'RetailCRM не знает значение из настройки',
     goods_off: 'Сделки идут без товаров',
     mapping: 'Настройка полей',
     max_changes: 'Слишком много изменений',
@@ -64,6 +68,9 @@ const TITLES: Record<AlertLocale, Record<string, string>> = {
     onec_dropped: '1C has not stored a value',
     onec_lines: 'A line of a deal is not in its document',
     onec_ambiguous: 'Several counterparties have one phone',
+    retail_code: 'RetailCRM does not know an extension',
+    retail_user: 'RetailCRM does not know a user',
+    retail_mapping: 'RetailCRM does not know a value of the mapping',
     goods_off: 'Deals go without goods',
     mapping: 'Mapping',
     max_changes: 'Too many changes',

@@ -1,8 +1,9 @@
 import type { RecordRef } from '../domain/effect.ts';
 import type { Database, Tx } from '../state/database.ts';
-import { readCursor } from '../state/meta.ts';
+import { cursorsOf } from '../state/meta.ts';
 import { documentsByNumber } from '../state/onec-documents.ts';
 import {
+  callsByLinkedid,
   type EffectFacts,
   type RecordFacts,
   type RunFacts,
@@ -22,6 +23,7 @@ export interface RecordStory {
   key: string;
   order: RecordFacts['order'];
   document: RecordFacts['document'];
+  call: RecordFacts['call'];
   timeline: TimelineEntry[];
   effects: EffectFacts[];
   failure: RecordFacts['failure'];
@@ -69,6 +71,12 @@ const KINDS: Readonly<Record<string, Kind>> = {
     find: documentRecords,
     lookedFor: (id) => `1C document ${id}: among the documents seen, the planned effects and the failed records`,
   },
+  call: {
+    expects: "the call's id as RetailCRM has it (`pbx1:1754220600.17`), or its linkedid in the PBX's call records",
+    parse: (text) => /^[\w.:@-]{1,200}$/.exec(text.trim())?.[0],
+    find: callRecords,
+    lookedFor: (id) => `call ${id}: among the calls folded, the planned effects and the failed records`,
+  },
   lead: {
     expects: "the deal's number, or its address in amoCRM",
     parse: amoId,
@@ -92,6 +100,15 @@ async function documentRecords(db: Tx, id: string): Promise<RecordRef[]> {
   return (refs.length > 0 ? refs : [id.toLowerCase()]).map((key) => ({ kind: 'onec-doc', key }));
 }
 
+/** By its external id, or by its linkedid, which two hosts may have given to two calls. */
+async function callRecords(db: Tx, id: string): Promise<RecordRef[]> {
+  const ids = id.includes(':') ? [id] : await callsByLinkedid(db, id);
+  return (ids.length > 0 ? ids : [id]).flatMap((key) => [
+    { kind: 'call', key },
+    { kind: 'missed-call', key },
+  ]);
+}
+
 export const explainKinds: readonly string[] = Object.keys(KINDS);
 
 /** What an id of this kind looks like. */
@@ -104,7 +121,7 @@ export function parseId(kind: string, text: string): string | undefined {
   return KINDS[kind]?.parse(text);
 }
 
-/** Everything known of one thing; each query goes through an index, so that it is as fast with a million orders. */
+/** Everything known of one thing; each query goes through an index, so that it is as fast with a million orders. Only a call without its host's code is searched for. */
 export async function explain({ db }: Database, kind: string, id: string, now: Date): Promise<Explanation> {
   const refs = (await KINDS[kind]?.find(db, id)) ?? [];
   const around = await readSurroundings(db, now);
@@ -125,18 +142,19 @@ export async function explain({ db }: Database, kind: string, id: string, now: D
   };
 }
 
-function isKnown({ order, document, effects, failure }: RecordFacts): boolean {
-  return order !== null || document !== null || effects.length > 0 || failure !== null;
+function isKnown({ order, document, call, effects, failure }: RecordFacts): boolean {
+  return order !== null || document !== null || call !== null || effects.length > 0 || failure !== null;
 }
 
 function storyOf(facts: RecordFacts, next: NextAction): RecordStory {
-  const { record, order, document, effects, failure, alerts, runs } = facts;
+  const { record, order, document, call, effects, failure, alerts, runs } = facts;
   const timeline = timelineOf(facts);
   return {
     kind: record.kind,
     key: record.key,
     order,
     document,
+    call,
     timeline,
     effects: [...effects],
     failure,
@@ -162,6 +180,7 @@ const NEVER_SEEN: Readonly<Record<string, string>> = {
     'sdelka has never seen it; `sdelka --dry-run kaspi:poll --lookback 14d` shows what Kaspi gives and why an order is passed over',
   'onec-doc':
     'sdelka has never seen it; `sdelka onec:list --lookback 3d` shows the documents of the window and their exchange state',
+  call: "sdelka has never seen it; internal calls are not kept, a call that is not over yet is not either; `sdelka --dry-run retail:sync-calls --lookback 3d` shows what the PBX's call records give",
 };
 
 function notFound(kind: string): NextAction {
@@ -169,13 +188,12 @@ function notFound(kind: string): NextAction {
   return { action: 'none', at: null, text };
 }
 
-const READERS = ['kaspi:poll', 'onec:export', 'onec:import'];
+const READERS = ['kaspi:poll', 'onec:export', 'onec:import', 'retail:sync-calls'];
 
 async function progress(db: Tx): Promise<string[]> {
   const lines: string[] = [];
   for (const job of READERS) {
-    const cursor = await readCursor(db, job);
-    if (cursor !== undefined) lines.push(`${job} has read up to ${cursor}`);
+    for (const { name, cursor } of await cursorsOf(db, job)) lines.push(`${name} has read up to ${cursor}`);
   }
   return lines.length > 0 ? lines : [`${READERS.join(' and ')} have never finished reading`];
 }

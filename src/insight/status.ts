@@ -120,11 +120,17 @@ async function jobStatuses({ db }: Database, now: Date, jobs: readonly string[])
     return {
       job,
       last_run: run === undefined ? null : lastRun(run),
-      cursor: values.get(CURSOR + job) ?? null,
+      cursor: cursorOf(job, values),
       heartbeat_at: heartbeat,
       heartbeat_age_seconds: heartbeat === null ? null : secondsSince(heartbeat, now),
     };
   });
+}
+
+/** Of a job that reads several sources the one that is furthest behind. */
+function cursorOf(job: string, values: ReadonlyMap<string, string>): string | null {
+  const own = [...values].filter(([key]) => key === CURSOR + job || key.startsWith(`${CURSOR}${job}/`));
+  return own.map(([, cursor]) => cursor).sort()[0] ?? null;
 }
 
 function secondsSince(instant: string, now: Date): number {

@@ -1,7 +1,7 @@
 import type { JobContext } from '../runner/job.ts';
 
 /** The systems that a job may touch; their settings must be present. */
-export type SystemName = 'kaspi' | 'onec' | 'amocrm' | 'telegram' | 'mail';
+export type SystemName = 'kaspi' | 'onec' | 'amocrm' | 'retailcrm' | 'pbx' | 'telegram' | 'mail';
 
 /** A unit of work that cron runs: a value that tells what it reads, how far back, and what it may touch. */
 export interface JobDefinition<Clients, Settings, Mapping> {
@@ -14,6 +14,8 @@ export interface JobDefinition<Clients, Settings, Mapping> {
     | 'KASPI_RECONCILE_LOOKBACK'
     | 'ONEC_EXPORT_LOOKBACK'
     | 'ONEC_IMPORT_LOOKBACK'
+    | 'RETAIL_CALLS_LOOKBACK'
+    | 'RETAIL_HISTORY_LOOKBACK'
     | 'AUDIT_LOOKBACK';
   /** Options of its own, without values: name → what it does. */
   flags?: Readonly<Record<string, string>>;
@@ -41,6 +43,8 @@ export interface JobEntry {
   every:
     | 'ONEC_EXPORT_EVERY'
     | 'ONEC_IMPORT_EVERY'
+    | 'RETAIL_SYNC_CALLS_EVERY'
+    | 'RETAIL_SYNC_HISTORY_EVERY'
     | 'KASPI_POLL_EVERY'
     | 'KASPI_RECONCILE_EVERY'
     | 'AMO_REFRESH_TOKEN_EVERY'

@@ -23,6 +23,7 @@ import {
   nextLookAt,
   postponeLook,
   readyEffects,
+  refusedKeys,
   releaseEffects,
   renewEffects,
   storeEffects,
@@ -54,6 +55,8 @@ export interface DeliveryOptions {
   maxChanges: number;
   /** Checks that the job's lock is still held. */
   guard: () => Promise<void>;
+  /** Stores what the job's own tables show of an effect, in the transaction that marks it done. */
+  settled?: (tx: Tx, row: OutboxRow, remoteId: string, now: Date) => Promise<void>;
 }
 
 const CHUNK = 500;
@@ -253,11 +256,13 @@ class Deliverer {
       this.o.database.db,
       rows.flatMap((row) => row.needs),
     );
+    const missing = rows.flatMap((row) => row.needs).filter((key) => !ids.has(key));
+    const refused = handler.goesWithout ? await refusedKeys(this.o.database.db, missing) : new Set<string>();
     const ready = rows
-      .filter((row) => row.needs.every((key) => ids.has(key)))
+      .filter((row) => row.needs.every((key) => ids.has(key) || refused.has(key)))
       .map((row) => ({
         row,
-        ids: new Map(row.needs.map((key) => [key, ids.get(key) ?? ''])),
+        ids: new Map(row.needs.filter((key) => ids.has(key)).map((key) => [key, ids.get(key) ?? ''])),
         since: this.since(handler, row),
       }));
     return { ready };
@@ -515,6 +520,7 @@ class Deliverer {
   private async finish(tx: Tx, handler: EffectHandler, row: OutboxRow, found: Found, byUs: boolean): Promise<void> {
     assert(found.remoteId !== '', 'an effect was done without a remote id');
     await finishEffect(tx, row.id, found.remoteId, this.now);
+    await this.o.settled?.(tx, row, found.remoteId, this.now);
     const own = { key: row.key, kind: row.kind, remoteId: found.remoteId };
     await saveLinks(
       tx,

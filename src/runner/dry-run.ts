@@ -34,10 +34,15 @@ export async function planPass<C, S, M>(options: PassOptions<C, S, M>): Promise<
   const { job, database, clock } = options;
   const counts = emptyCounts();
   const now = clock.now();
-  const adopting = await isAdopting(database, job.name);
   const sink = planSink({ database, now });
-  await job.run(await jobContext(options, { counts, now, sink, adopting }));
-  const handlers = sink.effects.length > 0 ? await options.handlers() : [];
+  let adopting = false;
+  const sinkOf = async (cursor: string) => {
+    adopting ||= await isAdopting(database, cursor);
+    return sink;
+  };
+  const pass = { counts, now, sinkOf, adopting: await isAdopting(database, job.name) };
+  await job.run(await jobContext(options, pass));
+  const handlers = sink.effects.length > 0 ? (await options.handlers()).flat() : [];
   const plan = await settle(handlers, sink.effects, database, adopting, now);
   const { fetched, skipped } = counts;
   const waiting = await countOpen(database.db, job.name);

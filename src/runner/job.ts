@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import type { ExitCode } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { AuditBook } from '../domain/audit.ts';
+import type { HistoryEffects, StoredCall } from '../domain/call.ts';
 import type { OrderHead } from '../domain/order.ts';
 import type { Tx } from '../state/database.ts';
 import type { dealBook } from '../state/deal-links.ts';
@@ -34,8 +35,11 @@ export interface JobContext<Clients, Settings, Mapping> {
   adopting: boolean;
   /** The pass's figures, for jobs that read no pages. */
   counts: Counts;
-  /** Reads the pass's range slice by slice; what is new goes to the outbox, or to the plan of a dry run. */
-  eachPage<R>(reading: Reading<R>): Promise<void>;
+  /**
+   * Reads the pass's range slice by slice; what is new goes to the outbox, or to the plan of a dry run. A job with several
+   * sources names the `part` that it reads: each has a cursor of its own, so that one that is down loses nothing.
+   */
+  eachPage<R>(reading: Reading<R>, part?: string): Promise<void>;
 }
 
 /** 1C's documents as they were last seen. */
@@ -55,6 +59,16 @@ export interface OnecBook {
   dealsUnderWay(): Promise<Set<string>>;
 }
 
+/** Calls as operators see them, and what is known here of RetailCRM's customers and orders. */
+export interface CallBook {
+  /** A row that says the same already is left alone; when it was uploaded and whose it is stays. Returns how many changed. */
+  save(tx: Tx, calls: readonly StoredCall[], now: Date): Promise<number>;
+  /** Up to which entry RetailCRM's history was read. */
+  historySince(enterprise: string, of: 'customers' | 'orders'): Promise<number | undefined>;
+  /** A page of history with its last entry's id, in one transaction. Nothing in a dry run. Returns how many rows changed. */
+  applyHistory(enterprise: string, of: 'customers' | 'orders', page: HistoryEffects, now: Date): Promise<number>;
+}
+
 /** Tables of their own that jobs keep for operators. */
 export interface Tables {
   deals: DealBook;
@@ -71,6 +85,7 @@ export interface Tables {
   };
   audits: AuditBook;
   onec: OnecBook;
+  calls: CallBook;
 }
 
 /** What the runner must know of a job; `jobs/define.ts` says the rest. */

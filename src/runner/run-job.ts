@@ -2,10 +2,11 @@ import { hostname } from 'node:os';
 import type { Clock } from '../base/clock.ts';
 import { AppError, ExitCode } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
+import type { OutboxRow } from '../domain/effect.ts';
 import type { EffectHandler } from '../domain/handler.ts';
 import { readRange, slicesOf } from '../domain/range.ts';
 import { closeAlert } from '../state/alerts.ts';
-import type { Database, Lock } from '../state/database.ts';
+import type { Database, Lock, Tx } from '../state/database.ts';
 import { getMeta, readCursor, setHeartbeat, setMeta } from '../state/meta.ts';
 import { countOpen, prunePayloads } from '../state/outbox.ts';
 import { closeRun, openRun } from '../state/runs.ts';
@@ -23,8 +24,11 @@ export interface PassOptions<Clients, Settings, Mapping> {
   clients: Clients;
   settings: Settings;
   mapping: Mapping;
-  /** Called only where there is something to deliver. */
-  handlers: () => Promise<readonly EffectHandler[]>;
+  /**
+   * Called only where there is something to deliver. Each group is delivered by itself: an account that refuses us or is down
+   * keeps back its own effects and no other's.
+   */
+  handlers: () => Promise<readonly (readonly EffectHandler[])[]>;
   tables: Tables;
   /** The job's own options that were given. */
   flags: ReadonlySet<string>;
@@ -54,6 +58,8 @@ export interface RunOptions<Clients, Settings, Mapping> extends PassOptions<Clie
   checkBinding: () => Promise<void>;
   /** Binds the database to the accounts; called once the source has accepted our credentials. */
   bind: () => Promise<void>;
+  /** Stores what the job's own tables show of an effect, in the transaction that marks it done. */
+  settled?: (tx: Tx, row: OutboxRow, remoteId: string, now: Date) => Promise<void>;
   /** Tells a monitor outside; never fails a job. */
   ping: (ok: boolean) => Promise<void>;
 }
@@ -90,24 +96,23 @@ async function pass<C, S, M>(options: RunOptions<C, S, M>, lock: Lock): Promise<
   try {
     await options.checkBinding();
     const adopting = await isAdopting(database, job.name);
-    const adoptUntil = await adoptionEnd(database);
-    const sink = outboxSink({ database, job: job.name, now, adopting, adoptUntil: adoptUntil ?? '' });
-    await work({ ...options, log: runLog }, { counts, now, sink, adopting }, async () => {
+    const adoptUntil = (await adoptionEnd(database)) ?? '';
+    const sinkOf = async (cursor: string) =>
+      outboxSink({
+        ...{ database, job: job.name, cursor, now, adoptUntil },
+        adopting: await isAdopting(database, cursor),
+      });
+    await work({ ...options, log: runLog }, { counts, now, sinkOf, adopting }, async () => {
       if (Object.keys(await countOpen(database.db, job.name)).length === 0) return;
-      await deliver({
-        database,
-        job: job.name,
-        runId,
-        clock,
-        signal,
-        log: runLog,
-        counts,
-        handlers: await options.handlers(),
+      const given = {
+        ...{ database, job: job.name, runId, clock, signal, log: runLog, counts },
+        ...(options.settled === undefined ? {} : { settled: options.settled }),
         quietMs: Math.max(options.quietMs, await options.leastQuietMs()),
         requestMs: options.requestMs,
         maxChanges: options.maxChanges,
         guard: () => lock.ping(),
-      });
+      };
+      await eachOne(await options.handlers(), (handlers) => deliver({ ...given, handlers }));
     });
   } catch (error) {
     failure = error;
@@ -135,8 +140,23 @@ async function pass<C, S, M>(options: RunOptions<C, S, M>, lock: Lock): Promise<
 export interface Pass {
   counts: Counts;
   now: Date;
-  sink: Sink;
+  /** Where plans go that were made under this cursor. */
+  sinkOf: (cursor: string) => Promise<Sink>;
   adopting: boolean;
+}
+
+/** Does the work for each; what fails for one is thrown once it was done for the others. A defect ends it at once. */
+async function eachOne<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  let failure: AppError | undefined;
+  for (const item of items) {
+    try {
+      await work(item);
+    } catch (error) {
+      if (!(error instanceof AppError) || error.kind === 'bug') throw error;
+      failure ??= error;
+    }
+  }
+  if (failure !== undefined) throw failure;
 }
 
 /** Reads, then delivers; a source that cannot be read does not keep back what the outbox holds already. */
@@ -156,17 +176,19 @@ async function work<C, S, M>(options: RunOptions<C, S, M>, state: Pass, send: ()
 /** The context of one pass; also what a dry run gives its job, with another sink. */
 export async function jobContext<C, S, M>(
   options: PassOptions<C, S, M>,
-  { counts, now, sink, adopting }: Pass,
+  { counts, now, sinkOf, adopting }: Pass,
 ): Promise<JobContext<C, S, M>> {
   const { job, database, clients, settings, mapping, clock, log, signal, tables, only } = options;
-  const cursor = await readCursor(database.db, job.name);
   const windowStart = options.windowStart(now);
-  const range = readRange({
-    cursor: cursor === undefined ? undefined : new Date(cursor),
-    overlapMs: job.overlapMs,
-    windowStart,
-    now,
-  });
+  const rangeOf = async (name: string) => {
+    const cursor = await readCursor(database.db, name);
+    return readRange({
+      cursor: cursor === undefined ? undefined : new Date(cursor),
+      overlapMs: job.overlapMs,
+      windowStart,
+      now,
+    });
+  };
   return {
     clients,
     settings,
@@ -181,19 +203,21 @@ export async function jobContext<C, S, M>(
     ...(only === undefined ? {} : { only }),
     adopting,
     counts,
-    eachPage: (reading) =>
-      readAll(reading, {
+    eachPage: async (reading, part) => {
+      const cursor = part === undefined ? job.name : `${job.name}/${part}`;
+      await readAll(reading, {
         job: job.name,
-        slices: slicesOf(range, job.sliceMs),
+        slices: slicesOf(await rangeOf(cursor), job.sliceMs),
         ...(only === undefined ? {} : { only }),
-        ...{ sink, counts, signal, log },
-      }),
+        ...{ sink: await sinkOf(cursor), counts, signal, log },
+      });
+    },
   };
 }
 
-/** Until its cursor has passed the moment at which the database was born, restored or moved, a job adopts before it creates. */
-export async function isAdopting(database: Database, job: string): Promise<boolean> {
-  const cursor = await readCursor(database.db, job);
+/** Until a cursor has passed the moment at which the database was born, restored or moved, what is read under it is adopted before it is made. */
+export async function isAdopting(database: Database, cursorName: string): Promise<boolean> {
+  const cursor = await readCursor(database.db, cursorName);
   const born = await adoptionEnd(database);
   return cursor === undefined || born === undefined || cursor <= born;
 }

@@ -41,6 +41,8 @@ export interface Sink {
 export interface OutboxSinkOptions {
   database: Database;
   job: string;
+  /** The name of the cursor that moves with what is stored. */
+  cursor: string;
   now: Date;
   /** A fresh, restored or moved database: what it makes first may exist already. */
   adopting: boolean;
@@ -49,7 +51,7 @@ export interface OutboxSinkOptions {
 }
 
 /** Stores effects, failures and the cursor of a page in one transaction. */
-export function outboxSink({ database, job, now, adopting, adoptUntil }: OutboxSinkOptions): Sink {
+export function outboxSink({ database, job, cursor: name, now, adopting, adoptUntil }: OutboxSinkOptions): Sink {
   return {
     known: (keys) => knownKeys(database.db, keys),
     links: (keys) => linkStates(database.db, keys),
@@ -77,7 +79,7 @@ export function outboxSink({ database, job, now, adopting, adoptUntil }: OutboxS
         }
         for (const { record, reason } of problems) await keepFailed(tx, job, record, reason, now);
         await keep(tx);
-        if (cursor) await advanceCursor(tx, job, cursor.toISOString(), now);
+        if (cursor) await advanceCursor(tx, name, cursor.toISOString(), now);
       });
     },
   };

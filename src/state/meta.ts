@@ -37,6 +37,17 @@ export function readCursor(tx: Tx, job: string): Promise<InstantText | undefined
   return getMeta(tx, `cursor:${job}`);
 }
 
+/** The job's cursor, and those of its parts (`<job>/<part>`) where it reads several sources. */
+export async function cursorsOf(tx: Tx, job: string): Promise<{ name: string; cursor: InstantText }[]> {
+  const rows = await tx
+    .selectFrom('meta')
+    .select(['key', 'value'])
+    .where((eb) => eb.or([eb('key', '=', `cursor:${job}`), eb('key', 'like', `cursor:${job}/%`)]))
+    .orderBy('key')
+    .execute();
+  return rows.map(({ key, value }) => ({ name: key.slice('cursor:'.length), cursor: value }));
+}
+
 /** Moves the job's cursor to `to`; an earlier `to` leaves it where it is. To be called in the transaction that stores the last effects before `to`. */
 export async function advanceCursor(tx: Tx, job: string, to: Instant, now: Instant): Promise<void> {
   const row = { value: instantText(to), updated_at: instantText(now) };

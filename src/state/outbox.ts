@@ -92,6 +92,21 @@ export async function knownKeys(tx: Tx, keys: readonly string[]): Promise<Set<st
   return found;
 }
 
+/** Which of the keys stand for effects that the target has refused, or that were set aside. */
+export async function refusedKeys(tx: Tx, keys: readonly string[]): Promise<Set<string>> {
+  const found = new Set<string>();
+  for (const chunk of chunks([...new Set(keys)], PARAMETERS)) {
+    const rows = await tx
+      .selectFrom('outbox')
+      .select('key')
+      .where('key', 'in', chunk)
+      .where('state', 'in', ['failed', 'ignored'])
+      .execute();
+    for (const row of rows) found.add(row.key);
+  }
+  return found;
+}
+
 const COLUMNS = [
   'id',
   'key',

@@ -143,6 +143,7 @@ describe('the reading of documents', () => {
     const sink = outboxSink({
       database: fresh.database,
       job: 'onec:export',
+      cursor: 'onec:export',
       now: NOW,
       adopting: false,
       adoptUntil: '',

@@ -153,7 +153,14 @@ describe('the reading of deals', () => {
   async function pass() {
     [asked, onec] = [[], []];
     const { database } = fresh;
-    const sink = outboxSink({ database, job: 'onec:import', now: NOW, adopting: false, adoptUntil: '' });
+    const sink = outboxSink({
+      database,
+      job: 'onec:import',
+      cursor: 'onec:import',
+      now: NOW,
+      adopting: false,
+      adoptUntil: '',
+    });
     const counts = { fetched: 0, created: 0, updated: 0, skipped: 0, failed: 0 };
     const { signal } = new AbortController();
     await readAll(dealReading(context()), { job: 'onec:import', slices: [SLICE], sink, counts, signal, log });

@@ -1,7 +1,7 @@
 import type { CoreSettings } from '../../config/settings.ts';
 import { lastStarts } from '../../insight/last-runs.ts';
 import type { Database } from '../../state/database.ts';
-import { getHeartbeat, readCursor } from '../../state/meta.ts';
+import { cursorsOf, getHeartbeat } from '../../state/meta.ts';
 import type { CommandContext } from '../define.ts';
 import { configured, intervalOf } from '../job-settings.ts';
 import type { Findings } from './findings.ts';
@@ -42,7 +42,7 @@ export async function checkJobs(
       leastMs: settings.ALERT_HEARTBEAT_MINUTES * MINUTE_MS,
       starts: await lastStarts(db, entry.name, STARTS),
       heartbeat: await getHeartbeat(db, entry.name),
-      cursor: await readCursor(db, entry.name),
+      cursor: (await cursorsOf(db, entry.name)).map(({ cursor }) => cursor).sort()[0],
       now: clock.now(),
     });
   }

@@ -42,14 +42,17 @@ export const doctorCommand = defineCommand({
 
 async function examine(ctx: CommandContext, findings: Findings, probe: boolean): Promise<void> {
   const settings = readGroup<CoreSettings>(ctx, findings, 'settings', coreSettings);
-  const amo = readGroup<AmoSettings>(ctx, findings, 'amoCRM settings', amoSettings);
   const mapping = await readMapping(ctx, findings);
+  const amo = isAmoMeant(ctx, mapping)
+    ? readGroup<AmoSettings>(ctx, findings, 'amoCRM settings', amoSettings)
+    : undefined;
   const kaspi = isKaspiMeant(ctx, mapping)
     ? readGroup<KaspiSettings>(ctx, findings, 'kaspi settings', kaspiSettings)
     : undefined;
   const onec = isOnecMeant(ctx, mapping)
     ? readGroup<OnecSettings>(ctx, findings, '1C settings', onecSettings)
     : undefined;
+  const calls = isCallsMeant(ctx, mapping) ? await readCalls(ctx, findings) : undefined;
   checkEnvironment(ctx, findings);
   if (settings === undefined) return;
   const database = await openState(ctx, settings, findings);
@@ -59,6 +62,10 @@ async function examine(ctx: CommandContext, findings: Findings, probe: boolean):
     if (database) await checkDatabase(findings, database, settings, ctx);
     if (kaspi) await checkKaspi(findings, kaspi, settings, core, clock);
     if (onec && database) await examineOnec(findings, { ...settings, ...onec }, mapping, { ctx, database, core });
+    if (calls && database) {
+      const { checkCalls } = await import('./calls.ts');
+      await checkCalls(findings, { settings: { ...settings, ...calls }, mapping }, { ctx, database, core });
+    }
     if (amo && database) {
       const access = { ctx, database, core };
       await checkAmo(findings, { ...settings, ...amo }, mapping, access);
@@ -81,9 +88,34 @@ function isOnecMeant({ environment }: CommandContext, mapping: Mapping | undefin
   return mapping?.onec !== undefined || environment.values.ONEC_ODATA_URL !== undefined;
 }
 
-/** Whoever has set up 1C alone does without Kaspi. */
+function isCallsMeant({ environment }: CommandContext, mapping: Mapping | undefined): boolean {
+  const { RETAILCRM_API_URL, CDR_URL } = environment.values;
+  return mapping?.calls !== undefined || RETAILCRM_API_URL !== undefined || CDR_URL !== undefined;
+}
+
+/** Whoever has set up 1C or calls alone does without Kaspi. */
 function isKaspiMeant(ctx: CommandContext, mapping: Mapping | undefined): boolean {
-  return ctx.environment.values.KASPI_API_TOKEN !== undefined || !isOnecMeant(ctx, mapping);
+  const isSet = ctx.environment.values.KASPI_API_TOKEN !== undefined;
+  return isSet || !(isOnecMeant(ctx, mapping) || isCallsMeant(ctx, mapping));
+}
+
+/** Calls alone do without amoCRM. */
+function isAmoMeant(ctx: CommandContext, mapping: Mapping | undefined): boolean {
+  const isSet = Object.keys(ctx.environment.values).some((name) => /^AMO(CRM)?_/.test(name));
+  return isSet || isKaspiMeant(ctx, mapping) || isOnecMeant(ctx, mapping);
+}
+
+/** The enterprises' own variables, as they were read. */
+async function readCalls(
+  ctx: CommandContext,
+  findings: Findings,
+): Promise<Readonly<Record<string, unknown>> | undefined> {
+  const { enterpriseGroup, peekEnterprises } = await import('../enterprise-settings.ts');
+  const { values } = ctx.environment;
+  const enterprises = await peekEnterprises(ctx.environment, ctx.globals.mappingFile);
+  const hasAmi = Object.keys(values).some((name) => /^ASTERISK_/.test(name));
+  const group = enterpriseGroup(enterprises, hasAmi ? ['crm', 'cdr', 'asterisk'] : ['crm', 'cdr']);
+  return readGroup(ctx, findings, 'calls settings', group);
 }
 
 /** Jobs of 1C need its part of the mapping; without it nobody waits for their passes. */

@@ -5,6 +5,8 @@ import type { Tx } from '../../state/database.ts';
 import { chunks } from '../../state/outbox.ts';
 import type {
   AlertsTable,
+  CallClicksTable,
+  CallsTable,
   FailedRecordsTable,
   KaspiOrdersTable,
   OnecSeenTable,
@@ -48,6 +50,12 @@ export interface RecordFacts {
   order: Selectable<KaspiOrdersTable> | null;
   /** As last seen in 1C. */
   document: Selectable<OnecSeenTable> | null;
+  /** As last folded from the PBX's call records. */
+  call: Selectable<CallsTable> | null;
+  /** What RetailCRM was given of the call; it cannot be corrected there. */
+  uploaded: Json;
+  /** The click that began the call. */
+  click: Selectable<CallClicksTable> | null;
   effects: readonly EffectFacts[];
   /** Effects, also of other records, that unfinished ones wait for, by key. */
   blockers: ReadonlyMap<string, EffectFacts>;
@@ -84,6 +92,7 @@ export async function readRecord(db: Tx, record: RecordRef): Promise<RecordFacts
     record,
     order: record.kind === 'kaspi-order' ? await readOrder(db, record.key) : null,
     document: record.kind === 'onec-doc' ? await readDocument(db, record.key) : null,
+    ...(await readCall(db, record)),
     effects,
     blockers: await readBlockers(db, effects),
     failure:
@@ -133,6 +142,16 @@ export async function recordsOfRemote(db: Tx, linkKind: string, remoteId: string
   return [...found.values()];
 }
 
+/** External ids of the calls with this linkedid, one for each PBX host that gave it. */
+export async function callsByLinkedid(db: Tx, linkedid: string): Promise<string[]> {
+  const rows = await db
+    .selectFrom('calls')
+    .select('external_id')
+    .where('external_id', 'like', `%:${linkedid}`)
+    .execute();
+  return rows.map((row) => row.external_id).filter((id) => id.slice(id.indexOf(':') + 1) === linkedid);
+}
+
 function needsOf(rows: readonly Selectable<OutboxTable>[]): string[] {
   const open = rows.filter((row) => UNFINISHED.has(row.state));
   return [...new Set(open.flatMap((row) => JSON.parse(row.needs) as string[]))];
@@ -166,6 +185,20 @@ async function readOrder(db: Tx, code: string): Promise<Selectable<KaspiOrdersTa
 
 async function readDocument(db: Tx, ref: string): Promise<Selectable<OnecSeenTable> | null> {
   return (await db.selectFrom('onec_seen').selectAll().where('ref', '=', ref).executeTakeFirst()) ?? null;
+}
+
+async function readCall(db: Tx, { kind, key }: RecordRef): Promise<Pick<RecordFacts, 'call' | 'uploaded' | 'click'>> {
+  if (kind !== 'call') return { call: null, uploaded: null, click: null };
+  const call = await db.selectFrom('calls').selectAll().where('external_id', '=', key).executeTakeFirst();
+  const link = await db
+    .selectFrom('links')
+    .select('applied')
+    .where('key', '=', `retailcrm:call:${key}`)
+    .executeTakeFirst();
+  // The id of a click is that of the call's first channel.
+  const linkedid = key.slice(key.indexOf(':') + 1);
+  const click = await db.selectFrom('call_clicks').selectAll().where('id', '=', linkedid).executeTakeFirst();
+  return { call: call ?? null, uploaded: JSON.parse(link?.applied ?? 'null') as Json, click: click ?? null };
 }
 
 async function readBlockers(db: Tx, effects: readonly EffectFacts[]): Promise<Map<string, EffectFacts>> {

@@ -144,7 +144,7 @@ function gone({ alerts, effects }: RecordFacts): NextAction | undefined {
   };
 }
 
-function settled({ record, effects, order, alerts }: RecordFacts): NextAction {
+function settled({ record, effects, order, call, alerts }: RecordFacts): NextAction {
   const deal = remoteOf(effects, 'amocrm.deal');
   if (deal !== undefined) {
     const conflicts = alerts.filter(({ closed_at }) => closed_at === null);
@@ -152,6 +152,7 @@ function settled({ record, effects, order, alerts }: RecordFacts): NextAction {
     return { action: 'none', at: null, text: `nothing to do: deal ${deal} stands${note}` };
   }
   if (effects.length > 0) return { action: 'none', at: null, text: 'nothing to do: every effect is finished' };
+  if (call !== null) return { action: 'none', at: null, text: `nothing to do: ${whyNotUploaded(call)}` };
   if (order !== null) {
     const text = `nothing to do: seen as ${order.state}, for which no deal is planned (KASPI_ALLOWED_STATES)`;
     return { action: 'none', at: null, text };
@@ -159,18 +160,30 @@ function settled({ record, effects, order, alerts }: RecordFacts): NextAction {
   return { action: 'none', at: null, text: `nothing is planned for ${record.kind} ${record.key}` };
 }
 
+function whyNotUploaded({ direction, phone }: NonNullable<RecordFacts['call']>): string {
+  if (direction === 'unknown') {
+    return 'the call records do not tell whether it came in or went out, so that it is not uploaded; name the outside lines (calls.enterprises[].trunks)';
+  }
+  return phone === null ? 'the caller was anonymous, and RetailCRM takes no call without a phone' : 'it was seen';
+}
+
 /** The remote id of the record's own create of a kind. */
 export function remoteOf(effects: readonly EffectFacts[], kind: string): string | undefined {
   return effects.find((effect) => effect.kind === kind && effect.remote_id !== null)?.remote_id ?? undefined;
 }
 
-/** `amocrm.deal-update` → `deal update`. */
+/** `amocrm.deal-update` → `deal update`, `retailcrm.call@0001` → `call`. */
 export function nounOf({ kind }: EffectFacts): string {
-  return kind.slice(kind.indexOf('.') + 1).replaceAll('-', ' ');
+  return kind
+    .slice(kind.indexOf('.') + 1)
+    .replace(/@.*$/, '')
+    .replaceAll('-', ' ');
 }
 
+/** `retailcrm@0001` where each enterprise has an account of its own. */
 function systemOf({ kind }: EffectFacts): string {
-  return kind.split('.')[0] ?? kind;
+  const [, system = kind, enterprise = ''] = /^([^.]*)\.[^@]*(@.*)?$/.exec(kind) ?? [];
+  return system + enterprise;
 }
 
 function byDue(a: EffectFacts, b: EffectFacts): number {

@@ -5,6 +5,9 @@ export interface TimelineEntry {
   at: string;
   event:
     | 'ordered'
+    | 'clicked'
+    | 'called'
+    | 'differs'
     | 'first seen'
     | 'last change'
     | 'planned'
@@ -31,6 +34,7 @@ export function timelineOf(facts: RecordFacts): TimelineEntry[] {
   const events = [
     ...orderEvents(facts),
     ...documentEvents(facts),
+    ...callEvents(facts),
     ...facts.effects.flatMap(effectEvents),
     ...failureEvents(facts),
     ...alertEvents(facts),
@@ -58,6 +62,49 @@ function documentEvents({ document }: RecordFacts): Event[] {
     { at: document.created_at, event: 'first seen', what: changed ? 'in 1C' : seen, by: null },
     ...(changed ? [{ at: document.updated_at, event: 'last change' as const, what: seen, by: null }] : []),
   ];
+}
+
+function callEvents({ call, click, uploaded }: RecordFacts): Event[] {
+  const clicked: Event[] =
+    click === null
+      ? []
+      : [
+          {
+            at: click.requested_at,
+            event: 'clicked',
+            what: `by ${click.extension}: ${click.outcome ?? 'no word of it'}`,
+            by: null,
+          },
+        ];
+  if (call === null) return clicked;
+  const seen = `${call.direction}, ${call.result}, talk ${call.duration} s, wait ${call.wait} s, ${call.extension ?? 'no extension'}`;
+  const changed = call.updated_at !== call.created_at;
+  const difference = differenceOf(call, uploaded);
+  return [
+    ...clicked,
+    { at: call.started_at, event: 'called', what: `until ${call.ended_at.slice(11, 19)}`, by: null },
+    { at: call.created_at, event: 'first seen', what: changed ? "in the PBX's records" : seen, by: null },
+    ...(changed ? [{ at: call.updated_at, event: 'last change' as const, what: seen, by: null }] : []),
+    ...(difference === '' ? [] : [{ at: call.updated_at, event: 'differs' as const, what: difference, by: null }]),
+  ];
+}
+
+/** Rows that came after the upload changed the call here; RetailCRM keeps what it was given. */
+function differenceOf(call: NonNullable<RecordFacts['call']>, uploaded: RecordFacts['uploaded']): string {
+  if (typeof uploaded !== 'object' || uploaded === null || Array.isArray(uploaded)) return '';
+  const now = {
+    type: call.direction,
+    result: call.result,
+    duration: call.duration,
+    durationWaiting: call.wait,
+    code: call.extension,
+    recordUrl: call.recording_url,
+  };
+  const parts = Object.entries(now).flatMap(([field, value]) => {
+    const sent = uploaded[field] ?? null;
+    return sent === value ? [] : [`${field} ${sent ?? 'none'} there, ${value ?? 'none'} here`];
+  });
+  return parts.length === 0 ? '' : `RetailCRM was told otherwise, and keeps it: ${parts.join('; ')}`;
 }
 
 function effectEvents(effect: EffectFacts): Event[] {
