@@ -192,7 +192,7 @@ test('both dialects hold the same tables and columns', async () => {
         .sort();
     }),
   );
-  expect(sqlite.length).toBeGreaterThanOrEqual(23);
+  expect(sqlite?.length).toBeGreaterThanOrEqual(23);
   expect(postgres).toEqual(sqlite);
 });
 
