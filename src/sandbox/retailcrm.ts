@@ -57,9 +57,10 @@ function paceGuard(options: RetailcrmOptions): (path: string) => boolean {
   return (path) => {
     const kind = path.startsWith(TELEPHONY) ? 'telephony' : 'other';
     const most = kind === 'telephony' ? options.telephonyRps : options.rps;
+    if (most === 0) return true;
     const now = options.paceNow();
     windows[kind] = windows[kind].filter((at) => now - at < WINDOW_MS);
-    if (most > 0 && windows[kind].length >= most) return false;
+    if (windows[kind].length >= most) return false;
     windows[kind].push(now);
     return true;
   };

@@ -36,7 +36,14 @@ export function shortCustomer({ id, externalId, site }: { id: number; externalId
 }
 
 export function customerByExternalId(world: World, externalId: string, site: string): Customer | undefined {
-  return [...world.customers.values()].find((one) => one.externalId === externalId && one.site === site);
+  const id = world.book.byExternalId(externalId, site);
+  return id === undefined ? undefined : world.customers.get(id);
+}
+
+/** Whose number it is, however it is spelt; of several the oldest. Where `site` is given, of that store alone. */
+export function customerByPhone(world: World, phone: string, site?: string): Customer | undefined {
+  const found = world.book.byPhone(phone).map((id) => world.customers.get(id));
+  return found.find((one) => one !== undefined && (site === undefined || one.site === site));
 }
 
 /** Faults of a customer to be made or changed; the text for a taken externalId is a guess. */
@@ -96,6 +103,7 @@ export function createCustomer(world: World, given: Fields, site: string, by: Ac
     customFields: { ...asFields(customFields) },
   };
   world.customers.set(id, customer);
+  world.book.put(customer);
   const full = renderCustomer(world, customer);
   world.log(
     'customers',
@@ -114,6 +122,7 @@ function changePhones(world: World, customer: Customer, given: Phone[], by: Acto
   const append = world.options.phonesOnEdit === 'append' && by !== 'user';
   const gone = append ? [] : before.filter((phone) => !has(given, phone));
   customer.phones = append ? [...before, ...added] : given;
+  world.book.put(customer);
   for (let nth = 0; nth < Math.max(added.length, gone.length); nth++) {
     world.log('customers', by, {
       field: 'phones',
@@ -151,11 +160,13 @@ export function editCustomer(world: World, customer: Customer, given: Fields, by
   if (customer.email === undefined) customer.email = '';
   if (phones !== undefined) changePhones(world, customer, phonesOf(phones), by);
   customer.tags = tagsAfter(customer.tags, { addTags, removeTags });
+  world.book.put(customer);
   noise(world, customer);
 }
 
 export function removeCustomer(world: World, customer: Customer, by: Actor, into?: Customer): void {
   world.customers.delete(customer.id);
+  world.book.drop(customer.id);
   world.log('customers', by, {
     deleted: true,
     field: 'id',
@@ -167,7 +178,7 @@ export function removeCustomer(world: World, customer: Customer, by: Actor, into
 }
 
 /**
- * Makes several customers one: the others vanish, and their numbers, orders and what the result lacks go over to it. Ids
+ * Makes several customers one: the others vanish, and their numbers, orders, calls and what the result lacks go over to it. Ids
  * that are no more when it comes to it are passed over.
  */
 export function mergeCustomers(world: World, ids: readonly number[], resultId: number, by: Actor): void {
@@ -189,5 +200,6 @@ export function mergeCustomers(world: World, ids: readonly number[], resultId: n
       if (!result[field] && customer[field]) result[field] = customer[field];
     }
     for (const order of world.orders.values()) if (order.customerId === id) order.customerId = resultId;
+    for (const call of world.calls) if (call.customerId === id) call.customerId = resultId;
   }
 }

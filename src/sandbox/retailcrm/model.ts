@@ -128,10 +128,12 @@ export function digitsOf(phone: string): string {
 
 const TAIL = 9;
 
-/** Whether two numbers are one for the CRM's own matching: the last nine digits, so that 8, 80, +375 and +7 do not count. */
-export function samePhone(one: string, other: string): boolean {
-  const [a, b] = [digitsOf(one), digitsOf(other)];
-  return a === b ? a !== '' : a.length >= TAIL && b.length >= TAIL && a.slice(-TAIL) === b.slice(-TAIL);
+/**
+ * Two numbers with one key are one for the CRM's own matching: the last nine digits, so that 8, 80, +375 and +7 do not
+ * count; shorter numbers must be equal. '' where there are no digits.
+ */
+export function phoneKey(phone: string): string {
+  return digitsOf(phone).slice(-TAIL);
 }
 
 /** `firstName` of the interface is `first_name` in the history. */

@@ -1,16 +1,7 @@
 import type { SandboxAnswer } from '../kit.ts';
 import * as check from './checks.ts';
-import { createCustomer, customerByExternalId, renderCustomer } from './customer-write.ts';
-import {
-  type Actor,
-  asFields,
-  type Customer,
-  digitsOf,
-  type Fields,
-  type Order,
-  samePhone,
-  snakeCase,
-} from './model.ts';
+import { createCustomer, customerByExternalId, customerByPhone, renderCustomer } from './customer-write.ts';
+import { type Actor, asFields, type Customer, digitsOf, type Fields, type Order, snakeCase } from './model.ts';
 import { ORDER_METHODS, STATUSES } from './reference.ts';
 import {
   byOf,
@@ -155,10 +146,18 @@ function customerFor(world: World, given: Fields, site: string, by: Actor): Cust
   if (named) return namedCustomer(world, named, site);
   const phone = given.phone;
   if (typeof phone !== 'string' || phone === '') return undefined;
-  const known = [...world.customers.values()].find(
-    (one) => one.site === site && one.phones.some(({ number }) => samePhone(number, phone)),
-  );
+  const known = customerByPhone(world, phone, site);
   return known ?? createCustomer(world, { firstName: given.firstName ?? phone, phones: [{ number: phone }] }, site, by);
+}
+
+/** What the goods come to; an order without any is worth nothing. */
+function totalsOf(items: unknown): { summ: number; totalSumm: number } {
+  const lines = (Array.isArray(items) ? items : []).map((item) => asFields(item) ?? {});
+  const summ = lines.reduce(
+    (sum, { initialPrice = 0, quantity = 1 }) => sum + Number(initialPrice) * Number(quantity),
+    0,
+  );
+  return { summ, totalSumm: summ };
 }
 
 /** Makes an order of fields that were found without fault. The id may be given, as seeds do. */
@@ -176,8 +175,7 @@ export function createOrder(world: World, given: Fields, site: string, by: Actor
     items: [],
     call: false,
     expired: false,
-    summ: 0,
-    totalSumm: 0,
+    ...totalsOf(given.items),
     fromApi: by === 'api' || by === 'otherKey',
     ...Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null)),
     id,
@@ -195,20 +193,41 @@ export function createOrder(world: World, given: Fields, site: string, by: Actor
   return order;
 }
 
-const WRAPPED: Readonly<Record<string, { field: string; key: string }>> = {
+const WRAPPED: Readonly<Record<string, { field: string; key: string | undefined }>> = {
   status: { field: 'status', key: 'code' },
   orderMethod: { field: 'order_method', key: 'code' },
+  items: { field: 'order_product', key: undefined },
   managerId: { field: 'manager', key: 'id' },
 };
+
+function changeOwner(world: World, order: Order, given: Fields | undefined, by: Actor): void {
+  const owner = given && namedCustomer(world, given, order.site);
+  if (!owner || owner.id === order.customerId) return;
+  const oldValue = order.customerId === undefined ? null : { id: order.customerId };
+  order.customerId = owner.id;
+  const change = { field: 'customer', oldValue, newValue: { id: owner.id } };
+  world.log('orders', by, { ...change, order: shortOrder(order) });
+}
+
+export function removeOrder(world: World, order: Order, by: Actor): void {
+  world.orders.delete(order.id);
+  const change = { deleted: true, field: 'id', oldValue: order.id, newValue: null } as const;
+  world.log('orders', by, { ...change, order: shortOrder(order) });
+}
 
 /** Changes an order; the history gets an entry for each field that was changed. */
 export function editOrder(world: World, order: Order, given: Fields, by: Actor): void {
   for (const [name, value] of Object.entries(given)) {
-    if (name === 'customer' || name === 'customFields' || order[name] === value) continue;
+    if (name === 'customFields' || order[name] === value) continue;
+    if (name === 'customer') {
+      changeOwner(world, order, asFields(value), by);
+      continue;
+    }
     const { field, key } = WRAPPED[name] ?? { field: snakeCase(name), key: undefined };
     const shown = (one: unknown) => (one === undefined || key === undefined ? (one ?? null) : { [key]: one });
     const values = { oldValue: shown(order[name]), newValue: shown(value) };
     order[name] = value;
+    if (name === 'items') Object.assign(order, totalsOf(value));
     if (name === 'status') order.statusUpdatedAt = world.localNow();
     world.log('orders', by, { field, ...values, order: shortOrder(order) });
   }

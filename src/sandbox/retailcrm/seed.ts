@@ -2,7 +2,7 @@ import { usageError } from '../../base/errors.ts';
 import { createCustomer, customerFaults, editCustomer, mergeCustomers, removeCustomer } from './customer-write.ts';
 import type { Actor, Customer, Fields, Order, User } from './model.ts';
 import { applyModule } from './modules.ts';
-import { createOrder, editOrder, orderFaults } from './orders.ts';
+import { createOrder, editOrder, orderFaults, removeOrder } from './orders.ts';
 import { type Faults, RetailRefusal } from './wire.ts';
 import type { World } from './world.ts';
 
@@ -22,7 +22,7 @@ export interface RetailcrmSeed {
   /** By code; what is left out of name, logo, baseUrl and clientId is made up. */
   modules?: Record<string, Fields>;
   edit?: RetailEdit;
-  remove?: { customer: number };
+  remove?: { customer?: number; order?: number };
   merge?: { customers: number[]; into: number };
 }
 
@@ -106,7 +106,9 @@ export function seedWorld(world: World, content: RetailcrmSeed): void {
   }
   for (const [code, given] of Object.entries(content.modules ?? {})) addModule(world, code, given);
   if (content.edit) applyEdit(world, content.edit);
-  if (content.remove) removeCustomer(world, customerOr(world, content.remove.customer), 'user');
+  const { customer, order } = content.remove ?? {};
+  if (customer !== undefined) removeCustomer(world, customerOr(world, customer), 'user');
+  if (order !== undefined) removeOrder(world, orderOr(world, order), 'user');
   if (content.merge) {
     const { customers, into } = content.merge;
     for (const id of [into, ...customers]) customerOr(world, id);

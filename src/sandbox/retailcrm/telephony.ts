@@ -1,6 +1,7 @@
 import type { SandboxAnswer } from '../kit.ts';
 import * as check from './checks.ts';
-import { type Customer, type Fields, type StoredCall, type StoredEvent, samePhone, type User } from './model.ts';
+import { customerByPhone } from './customer-write.ts';
+import type { Customer, Fields, StoredCall, StoredEvent, User } from './model.ts';
 import { codesOf, telephonyModules, userByCode } from './modules.ts';
 import {
   badEntity,
@@ -63,10 +64,6 @@ function siteFault(world: World, given: Fields): Faults {
   return fine ? {} : { site: 'The value you selected is not a valid choice.' };
 }
 
-function customerByPhone(world: World, phone: string): Customer | undefined {
-  return [...world.customers.values()].find(({ phones }) => phones.some(({ number }) => samePhone(number, phone)));
-}
-
 /** A known extension gets its card; unknown ones are named in the answer, and the event counts nevertheless. */
 export function postEvent(call: Call): SandboxAnswer {
   const { world } = call;
@@ -110,10 +107,12 @@ function storedCall(world: World, given: Fields, id: number): StoredCall {
 
 /** Keeps one call of an upload; false where its externalId is there already. */
 function keepCall(world: World, given: Fields): boolean {
-  const at = world.calls.findIndex(({ externalId }) => externalId !== undefined && externalId === given.externalId);
+  const name = given.externalId === undefined ? undefined : String(given.externalId);
+  const at = (name === undefined ? undefined : world.callPlaces.get(name)) ?? world.calls.length;
   const known = world.calls[at];
   if (!known) {
     world.calls.push(storedCall(world, given, world.nextId('calls')));
+    if (name !== undefined) world.callPlaces.set(name, at);
     return true;
   }
   if (world.options.duplicateUpdates) world.calls[at] = storedCall(world, given, known.id);

@@ -1,3 +1,4 @@
+import { type CustomerBook, customerBook } from './book.ts';
 import type {
   Actor,
   Customer,
@@ -30,10 +31,14 @@ export interface World {
   readonly options: RetailcrmOptions;
   readonly users: Map<number, User>;
   readonly customers: Map<number, Customer>;
+  /** Of `customers`. */
+  readonly book: CustomerBook;
   readonly merged: Map<number, MergedCustomer>;
   readonly orders: Map<number, Order>;
   readonly tasks: Map<number, Task>;
   readonly calls: StoredCall[];
+  /** externalId → place in `calls`. */
+  readonly callPlaces: Map<string, number>;
   readonly events: StoredEvent[];
   readonly modules: Map<string, IntegrationModule>;
   readonly history: Readonly<Record<HistoryKind, HistoryEntry[]>>;
@@ -60,8 +65,14 @@ const FIRST_ID: Readonly<Record<string, number>> = {
   history: 2691,
 };
 
+/** A format takes longer to make than a customer. */
+const formats = new Map<string, Intl.DateTimeFormat>();
+
 function localText(ms: number, timeZone: string): string {
-  return new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short', timeStyle: 'medium' }).format(ms);
+  const known = formats.get(timeZone);
+  const format = known ?? new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short', timeStyle: 'medium' });
+  if (!known) formats.set(timeZone, format);
+  return format.format(ms);
 }
 
 function authorOf(by: Actor, users: ReadonlyMap<number, User>): Pick<HistoryEntry, 'source' | 'user' | 'apiKey'> {
@@ -87,10 +98,12 @@ export function createWorld(options: RetailcrmOptions): World {
     options,
     users,
     customers: new Map(),
+    book: customerBook(),
     merged: new Map(),
     orders: new Map(),
     tasks: new Map(),
     calls: [],
+    callPlaces: new Map(),
     events: [],
     modules: new Map(),
     history,
