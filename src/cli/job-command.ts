@@ -38,6 +38,7 @@ export function jobCommand(job: AnyJob): Command {
     run: async (ctx, _args, { lookback, confirm, only, ...own }) => {
       keepHeapSmall();
       const flags = new Set(Object.entries(own).flatMap(([name, given]) => (given === true ? [name] : [])));
+      if (lookback !== undefined) flags.add('lookback');
       const wired = await wireJob(ctx, job, {
         ...{ lookback, confirm, flags },
         only: Array.isArray(only) ? only : undefined,

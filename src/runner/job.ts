@@ -27,7 +27,7 @@ export interface JobContext<Clients, Settings, Mapping> {
   log: Logger;
   signal: AbortSignal;
   tables: Tables;
-  /** The job's own options that were given. */
+  /** The job's own options that were given, and `lookback` where the operator gave a depth. */
   flags: ReadonlySet<string>;
   /** The records that the operator has chosen by name; absent: those of the pass's range. */
   only?: readonly string[] | undefined;
@@ -65,7 +65,7 @@ export interface CallBook {
   save(tx: Tx, calls: readonly StoredCall[], now: Date): Promise<number>;
   /** Up to which entry RetailCRM's history was read. */
   historySince(enterprise: string, of: 'customers' | 'orders'): Promise<number | undefined>;
-  /** A page of history with its last entry's id, in one transaction. Nothing in a dry run. Returns how many rows changed. */
+  /** A page of history with its last entry's id, in one transaction. A dry run writes nothing. Returns how many rows change. */
   applyHistory(enterprise: string, of: 'customers' | 'orders', page: HistoryEffects, now: Date): Promise<number>;
 }
 
