@@ -1,10 +1,12 @@
 import { rm, writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { usageError } from '../base/errors.ts';
 import { type Running, sandboxEnv, startSandbox } from '../sandbox/index.ts';
 import { type CommandContext, defineCommand, text, wholeNumber } from './define.ts';
 
 const DEFAULT_ORDERS = 12;
 const DEFAULT_DOCUMENTS = 8;
+const DEFAULT_CALLS = 60;
 
 /** Stays in the foreground until it is told to stop; what it prints first is an env file. */
 export const sandboxCommand = defineCommand({
@@ -24,16 +26,25 @@ export const sandboxCommand = defineCommand({
     kaspiPort: { value: 'port', description: 'default: a free one', parse: wholeNumber(0, 65_535), fallback: 0 },
     amoPort: { value: 'port', description: 'default: a free one', parse: wholeNumber(0, 65_535), fallback: 0 },
     onecPort: { value: 'port', description: 'default: a free one', parse: wholeNumber(0, 65_535), fallback: 0 },
+    retailPort: { value: 'port', description: 'default: a free one', parse: wholeNumber(0, 65_535), fallback: 0 },
     documents: {
       value: 'number',
       description: '1C documents to begin with, half of them work orders',
       parse: wholeNumber(0, 100_000),
       fallback: DEFAULT_DOCUMENTS,
     },
+    calls: {
+      value: 'number',
+      description: "calls of the last day in the PBX's records",
+      parse: wholeNumber(0, 200_000),
+      fallback: DEFAULT_CALLS,
+    },
+    cdr: { value: 'file', description: 'where the call records shall stand (SQLite); removed at the end', parse: text },
   },
   examples: ['sandbox', 'sandbox --orders 1000 --write /tmp/sandbox/.env', 'sandbox --oddities'],
-  run: async (ctx, _args, { orders, oddities, write, kaspiPort, amoPort, onecPort, documents }) => {
-    const running = await startSandbox({ kaspiPort, amoPort, onecPort });
+  run: async (ctx, _args, { orders, oddities, write, documents, cdr, ...places }) => {
+    const cdrFile = cdr === undefined ? undefined : resolve(cdr);
+    const running = await startSandbox({ ...places, cdrFile });
     try {
       seed(running, orders, oddities);
       if (documents > 0) seedDocuments(running, documents);
