@@ -31,7 +31,7 @@ export interface EnterpriseSettings {
   /** The mapping's, else RETAILCRM_SITE. */
   site: string | undefined;
   cdrUrl: Secret | undefined;
-  /** As written: the rest of a link is put right behind it. */
+  /** As written: it may end in a slash, or in `?file=`. */
   recordingsBaseUrl: string | undefined;
   /** PBX_TIMEZONE; the mapping's own zone of an enterprise goes before it. */
   pbxZone: string | undefined;
@@ -165,7 +165,13 @@ export async function peekEnterprises(
   environment: Environment,
   mappingFile: string | undefined,
 ): Promise<readonly Enterprise[]> {
-  const part = await peekPart(resolve(environment.baseDir, mappingFile ?? 'mapping.yaml'));
+  const path = resolve(environment.baseDir, mappingFile ?? 'mapping.yaml');
+  return await enterprisesIn(await readMappingFile(path, false).catch(() => undefined));
+}
+
+/** The same of a mapping's text. */
+export async function enterprisesIn(mapping: string | undefined): Promise<readonly Enterprise[]> {
+  const part = await callsPart(mapping);
   const { defaultEnterprise, readCallsMapping } = await import('../config/mapping-calls.ts');
   if (part === undefined || part === null) return [defaultEnterprise()];
   let faults = 0;
@@ -176,11 +182,10 @@ export async function peekEnterprises(
 }
 
 /** To load the YAML parser takes longer than all the rest, and most files have no such part. */
-async function peekPart(path: string): Promise<unknown> {
-  const text = await readMappingFile(path, false).catch(() => undefined);
-  if (text === undefined || !text.includes('calls')) return undefined;
+async function callsPart(mapping: string | undefined): Promise<unknown> {
+  if (!mapping?.includes('calls')) return undefined;
   const { readYaml } = await import('../config/mapping-yaml.ts');
-  const { value, faults } = readYaml(text);
-  if (faults.length > 0) return /^["']?calls["']?\s*:/m.test(text) ? 'unreadable' : undefined;
+  const { value, faults } = readYaml(mapping);
+  if (faults.length > 0) return /^["']?calls["']?\s*:/m.test(mapping) ? 'unreadable' : undefined;
   return isMap(value) ? value.calls : undefined;
 }

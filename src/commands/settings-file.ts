@@ -4,9 +4,10 @@ import { configError, usageError } from '../base/errors.ts';
 import { cleanValue } from '../base/redact.ts';
 import { variablesOf, withVariables } from '../config/env-text.ts';
 import { readMappingFile } from '../config/mapping.ts';
-import { coreSettings } from '../config/settings.ts';
+import { type AnyGroup, coreSettings } from '../config/settings.ts';
 import {
   isSecret,
+  mappingIn,
   parseSettingsFile,
   renderSettingsFile,
   type SettingsFile,
@@ -14,16 +15,36 @@ import {
   variablesIn,
 } from '../config/settings-file.ts';
 import { amoSettings } from '../systems/amocrm/settings.ts';
+import { asteriskSettings } from '../systems/asterisk/settings.ts';
 import { kaspiSettings } from '../systems/kaspi/settings.ts';
 import { mailSettings } from '../systems/mail/settings.ts';
 import { onecSettings } from '../systems/onec/settings.ts';
+import { moduleSettings, retailcrmSettings } from '../systems/retailcrm/settings.ts';
 import { telegramSettings } from '../systems/telegram/settings.ts';
 import { type CommandContext, defineCommand } from './define.ts';
+import { enterpriseGroup, enterprisesIn } from './enterprise-settings.ts';
 
-const GROUPS = [coreSettings, kaspiSettings, amoSettings, onecSettings, telegramSettings, mailSettings];
-const VARIABLES = new Map(variablesIn(GROUPS));
+const FIXED = [
+  coreSettings,
+  kaspiSettings,
+  amoSettings,
+  onecSettings,
+  retailcrmSettings,
+  asteriskSettings,
+  moduleSettings,
+  telegramSettings,
+  mailSettings,
+];
 /** Settings are nobody else's business, secrets or not. */
 const OWN_EYES = 0o600;
+
+/** Every variable: those of fixed names, which keep their meaning whatever the mapping says, and those that it names. */
+async function groupsWith(mapping: string | undefined): Promise<readonly AnyGroup[]> {
+  const fixed = new Set(variablesIn(FIXED).map(([name]) => name));
+  const group = enterpriseGroup(await enterprisesIn(mapping), ['crm', 'cdr', 'asterisk', 'module']);
+  const named = Object.entries(group.variables).filter(([name]) => !fixed.has(name));
+  return [...FIXED, { ...group, variables: Object.fromEntries(named) }];
+}
 
 const fileArgument = { name: 'file', description: 'the settings file, YAML' };
 
@@ -41,7 +62,7 @@ export const settingsExportCommand = defineCommand({
       throw usageError(`${path} exists already`, 'Name another file, or replace it with --force.');
     }
     const mapping = await readMappingFile(mappingPath(ctx, {}), ctx.globals.mappingFile !== undefined);
-    const content = { ...travelling(ctx.environment, GROUPS), mapping };
+    const content = { ...travelling(ctx.environment, await groupsWith(mapping)), mapping };
     const { dryRun } = ctx.globals;
     if (!dryRun) await replace(path, renderSettingsFile(content), OWN_EYES);
     const result = {
@@ -71,8 +92,10 @@ export const settingsImportCommand = defineCommand({
   quiet: true,
   run: async (ctx, [file = '']) => {
     const path = resolve(file);
-    const given = await parseSettingsFile(await readText(path), path, GROUPS);
-    const env = await planEnv(ctx, given, path);
+    const source = await readText(path);
+    const groups = await groupsWith(mappingIn(source));
+    const given = await parseSettingsFile(source, path, groups);
+    const env = await planEnv(ctx, given, path, groups);
     const mapping = await planMapping(ctx, given);
     const { dryRun } = ctx.globals;
     const result = {
@@ -103,14 +126,15 @@ interface Change {
   to: string;
 }
 
-async function planEnv(ctx: CommandContext, given: SettingsFile, source: string) {
+async function planEnv(ctx: CommandContext, given: SettingsFile, source: string, groups: readonly AnyGroup[]) {
+  const variables = new Map(variablesIn(groups));
   const path = ctx.environment.file ?? join(ctx.environment.baseDir, '.env');
   const before = (await exists(path)) ? await readText(path) : undefined;
   const was = variablesOf(before ?? '');
   const changed = Object.entries(given.settings).filter(([name, value]) => was[name]?.trim() !== value);
   const changes = changed.map(([name, to]): Change => {
     const from = was[name] ?? '';
-    return { name, from: from === '' ? null : isSecret(VARIABLES.get(name), from) ? '[redacted]' : from, to };
+    return { name, from: from === '' ? null : isSecret(variables.get(name), from) ? '[redacted]' : from, to };
   });
   if (changed.length === 0) return { path, before, after: before, changes };
   const { text: after, faults } = withVariables(before ?? '', Object.fromEntries(changed));

@@ -55,6 +55,12 @@ export function renderSettingsFile({ settings, leftOut, mapping }: SettingsFile)
   return `${HEAD}${stringify(content, { lineWidth: 0, blockQuote: 'literal' })}`;
 }
 
+/** The mapping's text in such a file, unchecked. */
+export function mappingIn(source: string): string | undefined {
+  const { value } = readYaml(source);
+  return isMap(value) && typeof value.mapping === 'string' ? value.mapping : undefined;
+}
+
 /** Throws a configError (78, `SETTINGS_FILE_INVALID`) that lists every fault of the file, of its settings and of its mapping. */
 export async function parseSettingsFile(
   source: string,

@@ -7,9 +7,11 @@ import { type Environment, loadEnvironment } from '../../src/config/env.ts';
 import { coreSettings, readSettings, secretTexts } from '../../src/config/settings.ts';
 import type { Variable } from '../../src/config/variables.ts';
 import { amoBaseUrl, amoSettings } from '../../src/systems/amocrm/settings.ts';
+import { asteriskSettings } from '../../src/systems/asterisk/settings.ts';
 import { kaspiSettings } from '../../src/systems/kaspi/settings.ts';
 import { mailSettings } from '../../src/systems/mail/settings.ts';
 import { onecSettings } from '../../src/systems/onec/settings.ts';
+import { moduleSettings, retailcrmSettings } from '../../src/systems/retailcrm/settings.ts';
 import { telegramSettings } from '../../src/systems/telegram/settings.ts';
 
 const groups = [coreSettings, kaspiSettings, amoSettings, telegramSettings, mailSettings] as const;
@@ -52,6 +54,10 @@ describe('readSettings', () => {
       KASPI_POLL_EVERY: 60_000,
       ONEC_EXPORT_LOOKBACK: '0',
       ONEC_IMPORT_EVERY: 900_000,
+      RETAIL_CALLS_LOOKBACK: '1',
+      RETAIL_HISTORY_LOOKBACK: '30',
+      RETAIL_SYNC_CALLS_EVERY: 300_000,
+      RETAIL_SYNC_HISTORY_EVERY: 600_000,
       AMO_RPS: 6,
     });
   });
@@ -218,9 +224,13 @@ describe('loadEnvironment', () => {
 describe('.env.example', () => {
   const lines = readFileSync('.env.example', 'utf8').matchAll(/^#?([A-Z][A-Z0-9_]*)=(.*)$/gm);
   const shown = new Map([...lines].map(([, name = '', value = '']) => [name, value]));
-  const variables: [string, Variable<unknown>][] = [...groups, onecSettings].flatMap((group) =>
-    Object.entries<Variable<unknown>>(group.variables),
-  );
+  const variables: [string, Variable<unknown>][] = [
+    ...groups,
+    onecSettings,
+    retailcrmSettings,
+    asteriskSettings,
+    moduleSettings,
+  ].flatMap((group) => Object.entries<Variable<unknown>>(group.variables));
 
   test('shows exactly the variables that are read', () => {
     expect([...shown.keys()].sort()).toEqual(variables.map(([name]) => name).sort());

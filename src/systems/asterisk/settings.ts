@@ -22,7 +22,8 @@ function isServer(value: string): boolean {
 }
 
 /**
- * What every link to a recording begins with; the rest is put right behind it. People of the office listen to recordings
+ * What every link to a recording begins with, as it was written: with or without a slash at its end, or up to and
+ * including `?file=`. People of the office listen to recordings
  * there, often from the PBX itself, so that http is taken where the name cannot be one of the open Internet.
  */
 export function recordingsUrl(): Parser<string> {
