@@ -43,13 +43,21 @@ function national({ country, digits }: Client, home: Country): string[] {
     return home === 'BY' ? [`80${rest}`, `0${rest}`, rest] : [`80${rest}`];
   }
   const rest = digits.slice(1);
-  return home === 'BY' ? [] : [`8${rest}`, rest];
+  // Ten digits of these mean nothing to a Belarusian exchange.
+  return home === 'BY' ? [`8${rest}`] : [`8${rest}`, rest];
 }
 
 /** How a line delivers the caller: also as a SIP address where a trunk passes it through. */
 export function callerSpellings(client: Client, home: Country): string[] {
   const { digits } = client;
-  return [...full(digits), ...national(client, home), digits, `+${digits}`, `sip:+${digits}@10.0.0.7;user=phone`];
+  return [
+    `00${digits}`,
+    ...full(digits),
+    ...national(client, home),
+    digits,
+    `+${digits}`,
+    `sip:+${digits}@10.0.0.7;user=phone`,
+  ];
 }
 
 /** How managers dial. */
