@@ -7,7 +7,7 @@ import {
   type SceneOptions,
   sceneEvents,
 } from './ami/scenes.ts';
-import { type Packet, packetReader, packetText, valueOf } from './ami/wire.ts';
+import { type Packet, packetReader, packetText, textOf } from './ami/wire.ts';
 import type { Standin } from './kit.ts';
 
 export type { AmiScene } from './ami/scenes.ts';
@@ -90,10 +90,10 @@ export async function amiStandin(given: Partial<AmiSandboxOptions> & { port?: nu
       return;
     }
     if (options.fault === 'hang') return;
-    const id = valueOf(packet, 'ActionID');
+    const id = textOf(packet, 'ActionID');
     const say = (response: string, message: string) =>
       send(session, { Response: response, ...(id === '' ? {} : { ActionID: id }), Message: message });
-    const name = valueOf(packet, 'Action').toLowerCase();
+    const name = textOf(packet, 'Action').toLowerCase();
     if (name === 'login') {
       login(session, packet, say);
     } else if (!session.isLoggedIn) {
@@ -111,20 +111,20 @@ export async function amiStandin(given: Partial<AmiSandboxOptions> & { port?: nu
   }
 
   function login(session: Session, packet: Packet, say: (response: string, message: string) => void): void {
-    if (valueOf(packet, 'Username') !== options.user || valueOf(packet, 'Secret') !== options.secret) {
+    if (textOf(packet, 'Username') !== options.user || textOf(packet, 'Secret') !== options.secret) {
       say('Error', 'Authentication failed');
       session.socket.end();
       return;
     }
     session.isLoggedIn = true;
-    session.wantsEvents = valueOf(packet, 'Events') !== 'off';
+    session.wantsEvents = textOf(packet, 'Events') !== 'off';
     say('Success', 'Authentication accepted');
     if (session.wantsEvents) send(session, { Event: 'FullyBooted', Privilege: 'system,all', Status: 'Fully Booted' });
   }
 
   /** Source of rules and texts: action_originate in Asterisk's main/manager.c, read 2026-11. */
   function originate(session: Session, packet: Packet, say: (response: string, message: string) => void): void {
-    const get = (name: string) => valueOf(packet, name);
+    const get = (name: string) => textOf(packet, name);
     const [channel, exten, context, priority] = [get('Channel'), get('Exten'), get('Context'), get('Priority')];
     const refusal = !options.write.includes('originate')
       ? 'Permission denied'

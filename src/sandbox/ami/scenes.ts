@@ -152,8 +152,8 @@ function queue(maker: Maker, { phone, extensions, did, trunk }: SceneOptions): v
     maker.begin(caller, near, `${exten}@from-queue/n`);
     maker.begin(far, member, exten);
     maker.end(far, member, 'CANCEL');
-    for (const channel of [member, far, near]) maker.hangup(channel, 0);
     maker.end(caller, near, 'CANCEL');
+    for (const channel of [member, far, near]) maker.hangup(channel, 0);
   }
   maker.abandon(caller, '700');
   maker.hangup(line, 16);

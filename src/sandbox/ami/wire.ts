@@ -1,7 +1,7 @@
 /** Fields of a packet in their order; names as written. */
 export type Packet = readonly (readonly [name: string, value: string])[];
 
-export function valueOf(packet: Packet, name: string): string {
+export function textOf(packet: Packet, name: string): string {
   return packet.find(([known]) => known.toLowerCase() === name.toLowerCase())?.[1] ?? '';
 }
 
