@@ -61,7 +61,7 @@ export function callSource(context: CallsJobContext, access: EnterpriseAccess, c
 
   return {
     async *between({ from, to }) {
-      // What began a little before decides whether the first missed calls of the range ask for anything.
+      // What began a little before decides whether the first missed calls of the range ask for anything; it is read along.
       const start = new Date(+from - reachMs);
       for await (const page of read({ from: isSurveyed({ from: start, to: from }) ? from : start, to })) {
         const own = page.filter(({ startedAt }) => startedAt >= from);
