@@ -86,6 +86,11 @@ const cases = `
   a loop into voicemail => in C 102,102 no answer 70+0 | 0 T>L102;1 600 ANSWERED 70/70 | 0 L102;2>- vmu102 ANSWERED 70/60 lastapp=VoiceMail
   a loop into the dialplan => in C -,- no answer 70+0 | 0 T>Ls;1 600 ANSWERED 70/70
   voicemail, anonymous => in - -,- no answer 30+0 | 0 T>- vmu101 ANSWERED 30/28 lastapp=VoiceMail src=anonymous
+  an address for a caller => in +C 101,101 no answer 25+0 | 0 SIP/provider-1f>101 101 NO_ANSWER 25/0 did=1 src=<sip:+375290000001@192.0.2.1;user=phone>
+  an address without a name => in - 101,101 no answer 25+0 | 0 SIP/provider-1f>101 101 NO_ANSWER 25/0 did=1 src=sip:anonymous@anonymous.invalid
+  an address that was dialled => out +79000000002 101,101 answered 10+30 | 0 101>T +79000000002@192.0.2.1 ANSWERED 40/30
+  an address behind a line => out +79000000002 101,101 answered 10+30 | 0 101>T s ANSWERED 40/30 lastdata=PJSIP/trunk-a/sip:+79000000002@192.0.2.1,300
+  an address of our own => out 80290000002 101,101 answered 10+30 | 0 SIP/desk-1f>T 80290000002 ANSWERED 40/30 src=sip:101@192.0.2.1
   voicemail in the row of the phone => in C 101,101 no answer 30+0 | 0 T>101 vmu101 ANSWERED 30/28
   a menu alone => in C -,- no answer 12+0 | 0 T>- s ANSWERED 12/12 lastapp=BackGround
   a blind transfer => in C 101,102 answered 10+80 | 0 T>101 101 ANSWERED 60/50 | 60 T>102 102 ANSWERED 40/30

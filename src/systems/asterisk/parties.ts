@@ -43,11 +43,24 @@ const nobody = /^(<?(anonymous|unknown|private|restricted|unavailable|withheld)>
 const shortestPhone = 5;
 
 /**
+ * The number of a party whom SIP names by an address: `<sip:+79000000001@192.0.2.1;user=phone>`, `tel:+79000000001`,
+ * `+79000000001@192.0.2.1`; any other text as it is. Columns of 80 characters may have cut it.
+ */
+function bare(text: string): string {
+  const address = /<([^<>]+)/.exec(text)?.[1] ?? text;
+  return address
+    .trim()
+    .replace(/^(sips?|tel):/i, '')
+    .replace(/[@;].*$/s, '')
+    .replace(/^%2B/i, '+');
+}
+
+/**
  * A client's number as it came, or undefined: for an anonymous caller, an extension, a feature code (`*97`), a place in
  * the dialplan (`s`, `vmu101`). The plan of numbers is not looked at.
  */
 export function clientNumber(text: string, rules: PartyRules): string | undefined {
-  const number = text.trim().replace(/#$/, '');
+  const number = bare(text).replace(/#$/, '');
   if (nobody.test(number) || rules.extensions.has(number) || !/^[-+()\d\s.]+$/.test(number)) return undefined;
   return number.replace(/\D/g, '').length < shortestPhone ? undefined : number;
 }
@@ -61,11 +74,11 @@ export function dialledNumber(
   rules: PartyRules,
 ): string | undefined {
   const { outboundPrefix: prefix } = rules;
-  const dst = row.dst.trim();
+  const dst = bare(row.dst);
   const rest = prefix !== '' && dst.startsWith(prefix) ? dst.slice(prefix.length) : dst;
   const dialled = clientNumber(rest, rules);
   if (dialled !== undefined || !/^dial$/i.test(row.lastapp)) return dialled;
-  const asked = /^[^,&]*?\/(\+?\d{5,})(?:@|,|&|$)/.exec(row.lastdata)?.[1];
+  const asked = /^[^,&]*?\/(?:sips?:)?(\+?\d{5,})(?:@|,|&|$)/i.exec(row.lastdata)?.[1];
   return asked === undefined ? undefined : clientNumber(asked, rules);
 }
 
@@ -77,7 +90,7 @@ function isInternal(text: string, rules: PartyRules): boolean {
 
 /** Where A's call went by its text: outside. A number long enough for a client that no rule calls our own. */
 export function leadsOutside(row: Pick<CdrRow, 'dst' | 'lastapp' | 'lastdata'>, rules: PartyRules): boolean {
-  return dialledNumber(row, rules) !== undefined && !isInternal(row.dst, rules);
+  return dialledNumber(row, rules) !== undefined && !isInternal(bare(row.dst), rules);
 }
 
 /** Channels of the PBX's own doings: announcers and recorders of conferences, text messages. */
@@ -121,7 +134,7 @@ export function legsOf(
   rules: PartyRules,
 ): { a: Leg; b: Leg } {
   const [a, b] = [legOfChannel(row.channel, rules), legOfChannel(row.dstchannel, rules)];
-  const caller = [row.cnum ?? '', row.src].find((text) => isInternal(text, rules));
+  const caller = [row.cnum ?? '', row.src].map(bare).find((text) => isInternal(text, rules));
   return {
     a: a.kind === 'other' && caller !== undefined ? { kind: 'extension', extension: caller } : a,
     b: b.kind === 'other' && rules.extensions.has(row.dst) ? { kind: 'extension', extension: row.dst } : b,
