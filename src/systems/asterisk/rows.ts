@@ -51,8 +51,14 @@ export function recordingOf(rows: readonly CdrRow[]): string | undefined {
 /** By how many seconds the rows' clock is ahead of the epoch in their ids, which is UTC. A row starts with its channel or later, so the smallest difference is the clock's. */
 export function skewOf(rows: readonly CdrRow[]): number | undefined {
   const differences = rows.flatMap(({ uniqueid, start }) => {
-    const epoch = /(?:^|-)(\d{9,11})\.\d+$/.exec(uniqueid)?.[1];
-    return epoch === undefined ? [] : Math.round(+start / 1000 - Number(epoch));
+    const epoch = epochOf(uniqueid);
+    return epoch === undefined ? [] : Math.round(+start / 1000 - epoch);
   });
   return differences.length > 0 ? Math.min(...differences) : undefined;
+}
+
+/** Seconds since 1970, UTC, when the channel of an id was born: `<epoch>.<counter>`, maybe after `<system name>-`. */
+export function epochOf(id: string): number | undefined {
+  const epoch = /(?:^|-)(\d{9,11})\.\d+$/.exec(id)?.[1];
+  return epoch === undefined ? undefined : Number(epoch);
 }

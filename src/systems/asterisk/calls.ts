@@ -1,0 +1,98 @@
+import type { Call, CdrRow } from '../../domain/call.ts';
+import type { Range } from '../../domain/range.ts';
+import type { CdrSource } from './api.ts';
+import { type FoldRules, foldCalls } from './fold.ts';
+import { callId } from './rows.ts';
+
+export interface CallsInOptions {
+  /** How long after a call's first row another row of it may start; default 6 hours. */
+  longestMs?: number;
+  /** Calls of a page; default 500. */
+  pageSize?: number;
+}
+
+const HOUR_MS = 3_600_000;
+
+/**
+ * Calls that began in [from, to), in order of their beginning, each made of all its rows that the source has now, for rows of a
+ * call may start long after the range. Only rows of calls that are still open at that place of the stream are held. Errors: those
+ * of the source.
+ */
+export async function* callsIn(
+  source: CdrSource,
+  range: Range,
+  rules: FoldRules,
+  { longestMs = 6 * HOUR_MS, pageSize = 500 }: CallsInOptions = {},
+): AsyncGenerator<readonly Call[]> {
+  const window = { from: new Date(+range.from - longestMs), to: new Date(+range.to + longestMs) };
+  const open = new OpenCalls(range, longestMs);
+  let page: Call[] = [];
+  for await (const rows of source.rows(window)) {
+    for (const row of rows) {
+      for (const complete of open.upTo(+row.start - longestMs)) page.push(...foldCalls(complete, rules));
+      open.add(row);
+      if (page.length < pageSize) continue;
+      yield page;
+      page = [];
+    }
+  }
+  for (const complete of open.upTo(Number.POSITIVE_INFINITY)) {
+    page.push(...foldCalls(complete, rules));
+    if (page.length < pageSize) continue;
+    yield page;
+    page = [];
+  }
+  if (page.length > 0) yield page;
+}
+
+/** Rows come in order of their start, so calls stand here in order of theirs. */
+class OpenCalls {
+  readonly #range: Range;
+  readonly #longestMs: number;
+  readonly #rows = new Map<string, Held>();
+  /** Calls that began before the range, with that time: their later rows are none of its own. */
+  readonly #earlier = new Map<string, number>();
+
+  constructor(range: Range, longestMs: number) {
+    this.#range = range;
+    this.#longestMs = longestMs;
+  }
+
+  add(row: CdrRow): void {
+    const id = callId(row);
+    const known = this.#rows.get(id);
+    if (known !== undefined) {
+      known.rows.push(packed(row));
+      return;
+    }
+    const began = this.#earlier.get(id);
+    if (began !== undefined && +row.start <= began + this.#longestMs) return;
+    if (row.start < this.#range.from) this.#earlier.set(id, +row.start);
+    else if (row.start < this.#range.to) this.#rows.set(id, { start: +row.start, rows: [packed(row)] });
+  }
+
+  /** The rows of each call whose first row started before an instant; they are held no longer. */
+  *upTo(instantMs: number): Generator<readonly CdrRow[]> {
+    for (const [id, { start, rows }] of this.#rows) {
+      if (start >= instantMs) return;
+      this.#rows.delete(id);
+      yield rows.map(unpacked);
+    }
+  }
+}
+
+/** An open call: when its first row started, and its rows as text, which takes a third of what rows take. */
+interface Held {
+  start: number;
+  rows: string[];
+}
+
+function packed(row: CdrRow): string {
+  return JSON.stringify(row);
+}
+
+function unpacked(text: string): CdrRow {
+  const row = JSON.parse(text) as Omit<CdrRow, 'start' | 'answer' | 'end'> & Record<'start' | 'answer' | 'end', string>;
+  const date = (time: string | undefined) => (time === undefined ? undefined : new Date(time));
+  return { ...row, start: new Date(row.start), answer: date(row.answer), end: date(row.end) };
+}
