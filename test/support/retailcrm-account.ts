@@ -6,7 +6,8 @@ import { RemoteError } from '../../src/base/remote-error.ts';
 import { Secret } from '../../src/base/secret.ts';
 import { httpCore } from '../../src/http/core.ts';
 import { retailcrmSystems } from '../../src/systems/retailcrm/ask.ts';
-import { type RetailcrmOptions, retailcrmClient } from '../../src/systems/retailcrm/client.ts';
+import { retailcrmClient } from '../../src/systems/retailcrm/client.ts';
+import type { RetailcrmOptions } from '../../src/systems/retailcrm/requests.ts';
 import type { CallRecord } from '../../src/systems/retailcrm/write.ts';
 
 export const KEY = 'key-4c1d7be0-never-shown';

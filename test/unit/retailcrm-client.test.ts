@@ -43,6 +43,23 @@ describe('what is sent', () => {
     });
   });
 
+  test.each([
+    ['settings without one', ok({ settings: [] })],
+    ['no right to the settings', no(403, 'Access denied.')],
+    ['no settings', no(404, 'API method not found')],
+  ])('%s: the zone is the one at hand, which is warned of once', async (_, settings) => {
+    const warned: unknown[] = [];
+    const given = { zone: undefined, fallbackZone: 'Europe/Minsk', warn: (fields: object) => warned.push(fields) };
+    const answer = ({ path }: { path: string }) => (path.endsWith('settings') ? settings : ok({ id: 7 }));
+    const { client, seen } = await account(answer, given);
+    for (const text of ['a', 'b']) await client.createTask({ text, due: AT });
+    expect(seen.at(-1)?.json('task')).toMatchObject({ datetime: '2026-11-20 12:05' });
+    expect([seen.length, warned.length]).toEqual([3, 1]);
+    const strict = await account(answer, { zone: undefined });
+    await failure(strict.client.createTask({ text: 'a', due: AT }));
+    expect(strict.seen).toHaveLength(1);
+  });
+
   test('a module is sent whole, its secret only there', async () => {
     const stands = { additionalCodes: [{ userId: '16', code: '152' }], externalPhones: [] };
     const { client, seen } = await account(({ method }) =>
@@ -158,6 +175,48 @@ describe('customers', () => {
 });
 
 describe('lists and history', () => {
+  const order = {
+    id: 5,
+    number: '5A',
+    status: 'new',
+    createdAt: '2026-11-20 14:05:07',
+    totalSumm: '1250.5',
+    phone: '1',
+  };
+
+  test('orders and customers by their ids, rows that were not asked for being a fault', async () => {
+    const { client, seen } = await account(({ path }) =>
+      ok(path.endsWith('orders') ? { orders: [{ ...order, customer: { id: 9 } }] } : { customers: [{ id: 3 }] }),
+    );
+    const { totalSumm, createdAt, customerId } = (await client.ordersByIds([5, 6])).get(5) ?? {};
+    expect([totalSumm, createdAt, customerId]).toEqual([1250.5, new Date('2026-11-20T09:05:07Z'), 9]);
+    expect([...(await client.customersByIds([3])).keys()]).toEqual([3]);
+    expect(seen[0]?.params.getAll('filter[ids][]')).toEqual(['5', '6']);
+    expect(await client.ordersByIds([])).toEqual(new Map());
+    expect(seen).toHaveLength(2);
+    expect((await failure(client.customersByIds([4]))).code).toBe('REMOTE_ODD_ANSWER');
+    const dateless = await account(() => ok({ orders: [{ ...order, createdAt: 'soon' }] }));
+    expect((await failure(dateless.client.ordersByIds([5]))).code).toBe('REMOTE_ODD_ANSWER');
+  });
+
+  test('an order by its external id and store, or none', async () => {
+    const { client, seen } = await account(({ path }) =>
+      path.endsWith('/a%2F1') ? ok({ order }) : no(404, 'Not found'),
+    );
+    expect((await client.orderByExternalId('a/1'))?.number).toBe('5A');
+    expect(await client.orderByExternalId('b')).toBeUndefined();
+    expect(seen[0]?.params.toString()).toBe('by=externalId&site=main');
+  });
+
+  test('a list is read to its last page, and one that stands still not for ever', async () => {
+    const rows = (page: number) => Array.from({ length: page < 3 ? 100 : 7 }, (_, n) => ({ id: page * 1000 + n }));
+    const { client, seen } = await account(({ params }) => ok({ customers: rows(Number(params.get('page'))) }));
+    expect((await all(client.customers())).map((page) => page.rows.length)).toEqual([100, 100, 7]);
+    expect(seen.map(({ params }) => params.get('limit'))).toEqual(['100', '100', '100']);
+    const still = await account(() => ok({ customers: rows(1), pagination: { totalPageCount: 9, totalCount: 900 } }));
+    expect((await failure(all(still.client.customers()))).code).toBe('REMOTE_ODD_ANSWER');
+  });
+
   test('users of all pages, references by code', async () => {
     const { client } = await account(({ path, params }) =>
       path.endsWith('users')

@@ -1,6 +1,9 @@
 import type { RemoteError } from '../../base/remote-error.ts';
+import type { Schema } from '../../base/schema.ts';
+import { PAGE } from './lists.ts';
+import type { Params, Requests } from './requests.ts';
 import type { CustomerChangeWire, OrderChangeWire } from './schema.ts';
-import { fromAccount } from './time.ts';
+import { fromAccount, toAccount } from './time.ts';
 
 /** What every entry of history has, as it comes. */
 export type ChangeWire = CustomerChangeWire | OrderChangeWire;
@@ -57,4 +60,22 @@ function changeOf<Wire extends ChangeWire>(wire: Wire, zone: string): Change<Wir
     own: apiKey?.current === true,
     combinedTo: combinedTo?.id,
   };
+}
+
+/** History after an id, or since a moment. */
+export async function* historyOf<Wire extends ChangeWire>(
+  { get, zone, odd }: Requests,
+  of: 'customers' | 'orders',
+  schema: Schema<HistoryAnswer<Wire>>,
+  since: number | Date,
+): AsyncGenerator<HistoryPage<Wire>> {
+  const route = `${of}.history`;
+  const inZone = await zone();
+  const start: Params = since instanceof Date ? { 'filter[startDate]': toAccount(since, inZone) } : {};
+  const read = (sinceId: number | undefined) => {
+    const from = sinceId === undefined ? start : { 'filter[sinceId]': sinceId };
+    return get(route, `/api/v5/${of}/history`, schema, { ...from, limit: PAGE });
+  };
+  const after = typeof since === 'number' ? since : undefined;
+  yield* pagesOfHistory(read, after, inZone, odd(route));
 }

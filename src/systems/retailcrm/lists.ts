@@ -1,7 +1,11 @@
+import { assert } from '../../base/errors.ts';
 import type { RemoteError } from '../../base/remote-error.ts';
 
 /** Lists take 20, 50 or 100, and refuse everything else (vendor's PHP client, read 2026-11). */
 export const PAGE = 100;
+
+/** Of calls and customers in one upload (vendor's .NET client, read 2026-11). */
+export const LARGEST_UPLOAD = 50;
 
 /** A page of a list, and how many there are of all, where RetailCRM says it. */
 export interface ListPage<T> {
@@ -44,4 +48,15 @@ export function rowsByIds<T extends { id: number }>(
   const wanted = new Set(asked);
   if (rows.some(({ id }) => !wanted.has(id))) throw odd('rows that were not asked for');
   return new Map(rows.map((row) => [row.id, row]));
+}
+
+export function idsQuery(ids: readonly number[]) {
+  assert(ids.length <= PAGE, `a list by ids takes up to ${PAGE}`);
+  return { 'filter[ids][]': ids, limit: PAGE, page: 1 };
+}
+
+export function assertBatch(items: readonly { externalId: string }[], what: string): void {
+  assert(items.length >= 1 && items.length <= LARGEST_UPLOAD, `an upload takes 1 to ${LARGEST_UPLOAD} ${what}`);
+  const ids = new Set(items.map(({ externalId }) => externalId));
+  assert(ids.size === items.length, `two ${what} of an upload have one external id`);
 }

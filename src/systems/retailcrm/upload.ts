@@ -15,9 +15,10 @@ export function uploadedOf(wanted: readonly string[], answer: unknown): Customer
   const ids = new Map(uploadedCustomers.map(({ externalId, id }) => [externalId, id]));
   const refused = new Set(failedCustomers.map(({ externalId }) => externalId));
   const result: CustomersUploaded = { uploaded: [], failed: [], unnamed: [] };
-  for (const externalId of wanted) {
+  for (const [at, externalId] of wanted.entries()) {
     const id = ids.get(externalId);
-    const reason = wordsUnder(answer, externalId) ?? wordsOf(answer) ?? 'without a word';
+    const reason =
+      wordsUnder(answer, externalId) ?? wordsUnder(answer, String(at)) ?? wordsOf(answer) ?? 'without a word';
     if (id !== undefined) result.uploaded.push({ externalId, id });
     else if (refused.has(externalId)) result.failed.push({ externalId, reason });
     else result.unnamed.push(externalId);

@@ -1,5 +1,5 @@
 import { RemoteError } from '../../../base/remote-error.ts';
-import { parsePhone } from '../../../domain/phone.ts';
+import { phonesTyped } from '../phones.ts';
 import type { Customer } from '../schema.ts';
 import type { RetailEffectOptions } from './context.ts';
 
@@ -37,7 +37,7 @@ export function customerFinder(options: RetailEffectOptions) {
     return found;
   }
 
-  const phonesOf = (customer: Customer) => customer.phones.flatMap((number) => parsePhone(number, country) ?? []);
+  const phonesOf = (customer: Customer) => phonesTyped(customer.phones, country);
 
   /** All customers; what fails midway is begun anew the next time. */
   async function readIndex(): Promise<Map<string, Candidate>> {

@@ -1,8 +1,9 @@
 import { RemoteError } from '../../../base/remote-error.ts';
 import type { Json } from '../../../base/schema.ts';
 import type { Delivery, EffectHandler, Found, Look, Outcome } from '../../../domain/handler.ts';
-import { maskPhone, parsePhone } from '../../../domain/phone.ts';
-import { LARGEST_UPLOAD } from '../client.ts';
+import { maskPhone } from '../../../domain/phone.ts';
+import { LARGEST_UPLOAD } from '../lists.ts';
+import { phonesTyped } from '../phones.ts';
 import type { Customer } from '../schema.ts';
 import { noUserReport, type RetailEffectOptions, shownUser, userIdOf } from './context.ts';
 import { customerFinder } from './customer-find.ts';
@@ -80,7 +81,7 @@ export function customerHandler(options: RetailEffectOptions): EffectHandler {
   }
 
   function isOurs({ phones }: Customer, { phone }: CustomerPayload): boolean {
-    return phones.length === 0 || phones.some((number) => parsePhone(number, country) === phone);
+    return phones.length === 0 || phonesTyped(phones, country).includes(phone);
   }
 
   function withoutManager(payload: CustomerPayload, isToBlame: boolean): Outcome | undefined {

@@ -1,5 +1,5 @@
 import type { Look } from '../../../domain/handler.ts';
-import type { Task } from '../client.ts';
+import type { Task } from '../orders.ts';
 import type { RetailEffectOptions } from './context.ts';
 
 const MAX_PAGES = 50;
