@@ -215,6 +215,124 @@ export interface OnecDocumentsView {
   state: string;
 }
 
+export interface RetailcrmCustomersTable {
+  id: Generated<number>;
+  enterprise_number: string;
+  /** E.164. */
+  phone: string;
+  retailcrm_customer_id: number;
+  created_at: InstantText;
+  updated_at: InstantText;
+}
+
+export interface CallsTable {
+  id: Generated<number>;
+  /** Host and linkedid. */
+  external_id: string;
+  enterprise_number: string;
+  direction: string;
+  result: string;
+  /** The PBX's local day. */
+  day: DayText;
+  started_at: InstantText;
+  ended_at: InstantText;
+  phone: string | null;
+  extension: string | null;
+  manager: string | null;
+  /** Talk, seconds. */
+  duration: number;
+  /** Seconds. */
+  wait: number;
+  recording_url: string | null;
+  line: string | null;
+  retailcrm_customer_id: number | null;
+  uploaded_at: InstantText | null;
+  hash: string;
+  created_at: InstantText;
+  updated_at: InstantText;
+}
+
+export interface RetailcrmOrdersTable {
+  enterprise_number: string;
+  order_id: number;
+  number: string;
+  retailcrm_customer_id: number | null;
+  phone: string | null;
+  manager_id: number | null;
+  status: string;
+  /** 0 or 1. */
+  cancelled: number;
+  total: number;
+  ordered_at: InstantText;
+  created_at: InstantText;
+  updated_at: InstantText;
+}
+
+export interface CallClicksTable {
+  id: string;
+  enterprise_number: string;
+  extension: string;
+  phone: string;
+  requested_at: InstantText;
+  outcome: string | null;
+}
+
+/** A view: an order that is not cancelled with the last call before it; to be read only. */
+export interface CallOrdersView {
+  enterprise_number: string;
+  order_id: number;
+  call_id: number;
+  ordered_at: InstantText;
+  order_total: number;
+  /** From the start of the call. */
+  order_seconds: number;
+  /** 1: the call's first order. */
+  nth: number;
+}
+
+/** A view: one row a call with the outside world; to be read only. */
+export interface CallFactsView extends Omit<CallsTable, 'id' | 'hash' | 'created_at' | 'updated_at'> {
+  id: number;
+  /** 0 or 1: incoming and not answered. */
+  missed: number;
+  /** Of missed calls: when the first answered call with that phone, in or out, began. */
+  called_back_at: InstantText | null;
+  /** From the start of the missed call to the start of that one. */
+  callback_seconds: number | null;
+  /** The call's first order, if it came within 30 days. */
+  order_id: number | null;
+  order_total: number | null;
+  order_seconds: number | null;
+}
+
+interface CallSums {
+  enterprise_number: string;
+  calls: number;
+  incoming: number;
+  outgoing: number;
+  answered: number;
+  missed: number;
+  never_called_back: number;
+  average_wait: number | null;
+  p90_wait: number | null;
+  talk_seconds: number;
+  average_talk: number | null;
+  orders: number;
+  order_total: number;
+  /** Percent. */
+  conversion: number;
+}
+
+/** A view: to be read only. */
+export interface CallsByDayView extends CallSums {
+  day: DayText;
+}
+
+/** A view: to be read only. */
+export interface CallsByManagerView extends CallSums {
+  manager: string | null;
+}
+
 /** Every table and view of migrations/, the same for both databases (a test compares them). */
 export interface Tables {
   schema_migrations: SchemaMigrationsTable;
@@ -236,4 +354,12 @@ export interface Tables {
   processed_orders: ProcessedOrdersView;
   onec_seen: OnecSeenTable;
   onec_documents: OnecDocumentsView;
+  retailcrm_customers: RetailcrmCustomersTable;
+  calls: CallsTable;
+  retailcrm_orders: RetailcrmOrdersTable;
+  call_clicks: CallClicksTable;
+  call_orders: CallOrdersView;
+  call_facts: CallFactsView;
+  calls_by_day: CallsByDayView;
+  calls_by_manager: CallsByManagerView;
 }
