@@ -99,6 +99,7 @@ function foldGroup(externalId: string, rows: readonly CdrRow[], rules: FoldRules
     answered: answeredAt !== undefined,
     result: answeredAt === undefined ? failureOf(group, direction) : 'answered',
     startedAt: new Date(first.start),
+    endedAt: new Date(ended),
     waitSeconds: seconds((answeredAt ?? ended) - first.start),
     talkSeconds: seconds(union(talks)),
     recording: recordingOf(distinct),
