@@ -25,7 +25,7 @@ export interface FirmOptions {
   number?: string;
   /** Paces are off; those of the account stand in the stand-in's defaults. */
   crm?: Partial<RetailcrmOptions>;
-  /** Beside `from` and `to`, which are the day before the account's now. */
+  /** Beside `from` and `to`, which are the 23 hours before the account's now. */
   cdr?: Partial<CdrOptions>;
   /** How many of the callers are customers from the start. */
   known?: number;
@@ -75,7 +75,8 @@ export function callsMapping(firms: readonly Pick<CallsFirm, 'mapping'>[]): stri
   return `calls:\n  enterprises:\n${firms.map(({ mapping }) => mapping).join('')}`;
 }
 
-const DAY_MS = 86_400_000;
+/** A pass a little later still reads it all with a look-back of one day. */
+const SPAN_MS = 23 * 3_600_000;
 const firms: CallsFirm[] = [];
 
 afterAll(async () => {
@@ -88,7 +89,7 @@ export async function callsFirm(options: FirmOptions = {}): Promise<CallsFirm> {
   const now = options.crm?.now ?? Date.now;
   const standin = retailcrmStandin({ rps: 0, telephonyRps: 0, ...options.crm });
   const script = generateCdr({
-    ...{ calls: 40, from: now() - DAY_MS, to: now(), zone: FIRM_ZONE, host: `pbx${Number(number)}` },
+    ...{ calls: 40, from: now() - SPAN_MS, to: now(), zone: FIRM_ZONE, host: `pbx${Number(number)}` },
     extensions: FIRM_STAFF.map(({ extension }) => extension),
     ...options.cdr,
   });

@@ -148,6 +148,12 @@ describe('the writers', () => {
     );
     database.close();
     expect([...cdrInserts([{ ...odd[0], userfield: `a\\'b` } as CdrRecord], 'mysql')].join()).toContain(`'a\\\\''b'`);
+    const widths = [...(cdrTable('mysql')[0] ?? '').matchAll(/(\w+) varchar\((\d+)\)/g)];
+    expect(widths).toHaveLength(21);
+    for (const [, column = '', width] of widths) {
+      const longest = Math.max(...generate().records.map((record) => String(record[column as keyof CdrRecord]).length));
+      expect(longest, column).toBeLessThanOrEqual(Number(width));
+    }
     expect(cdrTable('mysql')[0]).toMatch(/uniqueid varchar\(32\) NOT NULL DEFAULT ''.*sequence int\(11\)/);
   });
 

@@ -97,8 +97,9 @@ function callFaults(world: World, given: Fields): Faults {
 function storedCall(world: World, given: Fields, id: number): StoredCall {
   const customer = customerByPhone(world, String(given.phone));
   const manager = given.userId === undefined ? userByCode(world, String(given.code)) : Number(given.userId);
+  // Parsed for this call alone, so that it need not be copied.
   return {
-    ...structuredClone(given),
+    ...given,
     id,
     ...(customer ? { customerId: customer.id } : {}),
     ...(manager === undefined ? {} : { managerId: manager }),

@@ -185,9 +185,12 @@ export function filtersOf<T>(
 
 /** A filter over a field that is one of several values. */
 export function oneOf<T>(read: (item: T) => unknown): Filter<T> {
-  return (values) => (item) => {
-    const value = read(item);
-    return value !== undefined && values.includes(String(value));
+  return (values) => {
+    const wanted = new Set(values);
+    return (item) => {
+      const value = read(item);
+      return value !== undefined && wanted.has(String(value));
+    };
   };
 }
 
