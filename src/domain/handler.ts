@@ -29,8 +29,13 @@ export interface Report {
 export type Outcome =
   | ({ state: 'done' } & Found)
   | { state: 'refused'; reason: string }
-  /** A refused detail was left out of the payload; the rest goes again. `extra` tells of it at the target. */
-  | { state: 'amended'; payload: Json; alert: { subject: string; message: string }; extra?: readonly Effect[] }
+  /** A refused detail was left out of the payload; the rest goes again. `kind` is the alert's, `mapping` by default; `extra` tells of it at the target. */
+  | {
+      state: 'amended';
+      payload: Json;
+      alert: { kind?: string; subject: string; message: string };
+      extra?: readonly Effect[];
+    }
   /** Innocent, but refused with the batch: goes again at once. */
   | { state: 'again' }
   /** What it needs is gone at the target: the needed effects are made anew first. */

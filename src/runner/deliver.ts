@@ -495,7 +495,8 @@ class Deliverer {
         return delivery;
       case 'amended': {
         await amendEffect(tx, row.id, outcome.payload);
-        await openAlert(tx, 'mapping', outcome.alert.subject, outcome.alert.message, this.now);
+        const { kind = 'mapping', subject, message } = outcome.alert;
+        await openAlert(tx, kind, subject, message, this.now);
         await this.storeExtra(tx, outcome.extra ?? []);
         this.o.log.warn(
           { kind: row.kind, record: row.record.key, refused: outcome.alert.subject },

@@ -76,9 +76,9 @@ describe('tasks', () => {
     );
     expect((await it.memory.customers([phoneOf(1)])).size).toBe(0);
     expect(await subjects(it)).toEqual([
-      'mapping retailcrm:0001:customer',
-      'mapping retailcrm:0001:performer',
+      'retail_mapping 0001:customer',
       'retail_user 0001:n***@***.example',
+      'retail_user 0001:performer',
       'retail_user 0001:task',
     ]);
   });
@@ -164,7 +164,7 @@ describe('draft orders', () => {
       Array(2).fill(['shopping-cart', 'new', undefined]),
     );
     expect(await subjects(it)).toEqual(
-      ['manager', 'orderMethod', 'status'].map((field) => `mapping retailcrm:0001:${field}`),
+      ['manager', 'orderMethod', 'status'].map((field) => `retail_mapping 0001:${field}`),
     );
   });
 

@@ -125,10 +125,20 @@ describe('customers', () => {
     expect((await other.rowOf(customerKey(phoneOf(4)))).last_error).toContain('another phone');
     const alerts = await other.alerts();
     expect(alerts.map(({ kind, subject }) => `${kind} ${subject}`).sort()).toEqual([
-      'mapping retailcrm:0001:manager',
       'retail_user 0001:customer',
+      'retail_user 0001:manager',
     ]);
     expect(JSON.stringify(alerts)).not.toMatch(/nobody@|375291/);
+  });
+
+  test('a fresh database adopts who stands there, with no request for each', async () => {
+    const it = await scene({}, { customers: [person(phoneOf(1), { id: 501 }), person(phoneOf(2), { id: 502 })] });
+    const { requests, counts } = await it.deliver(
+      [1, 2].map((n) => customerEffect(phoneOf(n))),
+      true,
+    );
+    expect([requests, counts.created]).toEqual([['GET customers'], 0]);
+    expect(await it.idOf(customerKey(phoneOf(2)))).toBe('502');
   });
 
   test('a dry run reads alone and shows no phone', async () => {
@@ -209,8 +219,7 @@ describe('calls', () => {
       ['201', undefined],
     ]);
     expect((await it.alerts()).map(({ kind, subject }) => `${kind} ${subject}`).sort()).toEqual([
-      'mapping retail_code:0001:999',
-      'mapping retail_user:0001:201',
+      'retail_code 0001:999',
       'retail_user 0001:201',
     ]);
   });

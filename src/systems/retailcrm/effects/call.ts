@@ -78,10 +78,11 @@ export function callHandler(options: RetailEffectOptions): EffectHandler {
       ...(code !== undefined && !lost.code && { code }),
       ...(user !== undefined && !lost.user && { user }),
     };
-    const subject = `${lost.code ? 'retail_code' : 'retail_user'}:${enterprise}:${code ?? String(payload.type)}`;
+    const kind = lost.code ? 'retail_code' : 'retail_user';
+    const subject = `${enterprise}:${code ?? 'call'}`;
     const who = lost.code ? `extension ${code}` : `the user whom the mapping names for extension ${code ?? 'unknown'}`;
     const message = `enterprise ${enterprise}: RetailCRM does not know ${who}; calls go without (correct the mapping, then run \`sdelka retail:register\`)`;
-    return { state: 'amended', payload: asJson({ ...rest, ...kept }), alert: { subject, message } };
+    return { state: 'amended', payload: asJson({ ...rest, ...kept }), alert: { kind, subject, message } };
   }
 
   return {

@@ -88,7 +88,11 @@ export function customerHandler(options: RetailEffectOptions): EffectHandler {
     const { manager, ...rest } = payload;
     if (manager === undefined || !isToBlame) return undefined;
     const message = `enterprise ${enterprise}: RetailCRM does not accept a manager of the mapping; customers are made without`;
-    return { state: 'amended', payload: asJson(rest), alert: { subject: `retailcrm:${enterprise}:manager`, message } };
+    return {
+      state: 'amended',
+      payload: asJson(rest),
+      alert: { kind: 'retail_user', subject: `${enterprise}:manager`, message },
+    };
   }
 
   async function remember(

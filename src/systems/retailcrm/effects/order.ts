@@ -65,8 +65,8 @@ export function orderHandler(options: RetailEffectOptions): EffectHandler {
     if (out.key === 'customerKey') await memory.drop([payload.phone]);
     const { [out.key]: _out, ...rest } = payload;
     const message = `enterprise ${enterprise}: RetailCRM does not accept ${out.words} of the mapping; draft orders go without`;
-    const subject = `retailcrm:${enterprise}:${out.field}`;
-    return { state: 'amended', payload: asJson(rest as OrderPayload), alert: { subject, message } };
+    const alert = { kind: 'retail_mapping', subject: `${enterprise}:${out.field}`, message };
+    return { state: 'amended', payload: asJson(rest as OrderPayload), alert };
   }
 
   async function look(deliveries: readonly Delivery[]): Promise<Map<number, Look>> {

@@ -89,12 +89,12 @@ export function taskHandler(options: RetailEffectOptions): EffectHandler {
     const { customerKey, ...withoutCustomer } = payload;
     if (customerKey !== undefined && faults.some((fault) => isOf(fault, 'customer'))) {
       const message = `enterprise ${enterprise}: a customer is gone in RetailCRM; the task to call back goes with the phone alone`;
-      return { rest: withoutCustomer, alert: { subject: `retailcrm:${enterprise}:customer`, message } };
+      return { rest: withoutCustomer, alert: { kind: 'retail_mapping', subject: `${enterprise}:customer`, message } };
     }
     const { performer, ...withoutPerformer } = payload;
     if (performer !== undefined && faults.some((fault) => isOf(fault, 'performer'))) {
       const message = `enterprise ${enterprise}: RetailCRM does not accept a user of the mapping for tasks; they go to another manager`;
-      return { rest: withoutPerformer, alert: { subject: `retailcrm:${enterprise}:performer`, message } };
+      return { rest: withoutPerformer, alert: { kind: 'retail_user', subject: `${enterprise}:performer`, message } };
     }
     return undefined;
   }
