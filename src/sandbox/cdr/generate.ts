@@ -1,9 +1,9 @@
 import { usageError } from '../../base/errors.ts';
 import { type Chance, chance, wheel } from './chance.ts';
-import * as incoming from './incoming.ts';
+import { INCOMING, type Maker } from './incoming.ts';
 import type { CallKind, CallTruth, CdrOptions, CdrRecord, CdrScript, LateRecord } from './model.ts';
 import { type Client, clientOf } from './numbers.ts';
-import * as outgoing from './outgoing.ts';
+import { callerOf, OUTGOING } from './outgoing.ts';
 import { type Options, Pbx, type Written } from './pbx.ts';
 
 /** How often each kind comes, in a firm with queues and a ring group. */
@@ -39,8 +39,7 @@ const USUAL: Readonly<Record<CallKind, number>> = {
   internal: 5,
 };
 
-const { callerOf: _caller, ...outgoingMakers } = outgoing;
-const MAKERS: Readonly<Record<CallKind, incoming.Maker>> = { ...incoming, ...outgoingMakers };
+const MAKERS: Readonly<Record<CallKind, Maker>> = { ...INCOMING, ...OUTGOING };
 
 /** Kinds whose rows are all of one channel: the ones that a table without linkedid can tell from each other. */
 export const SINGLE_CHANNEL_KINDS: Partial<Record<CallKind, number>> = {
@@ -130,7 +129,7 @@ export function generateCdr(given: CdrOptions): CdrScript {
     const second = (first + 1 + random.below(extensions.length - 1)) % extensions.length;
     const people = { first: extensions[first] ?? '', second: extensions[second] ?? '' };
     const party = { client, written: '' };
-    const written = outgoing.callerOf({ pbx, party });
+    const written = callerOf({ pbx, party });
     const made = MAKERS[kindOf(random)]({ pbx, at, party: { client, written }, ...people });
     for (const [nth, script] of made.scripts.entries()) {
       const told = made.truth[nth] as CallTruth;

@@ -39,7 +39,7 @@ const one = (call: CallScript, truth: CallTruth): Made => ({ scripts: [call], tr
 const people = (first: string, last = first) => ({ firstExtension: first, lastExtension: last });
 
 /** A phone is dialled and answers. */
-export const direct: Maker = (scene) => {
+const direct: Maker = (scene) => {
   const { call, own, known, phone, random, src } = comeIn(scene);
   const wait = random.between(2, 25);
   const talk = random.between(5, 240);
@@ -71,8 +71,8 @@ function unanswered(kind: 'noAnswer' | 'busy' | 'failed', status: Path['status']
 }
 
 export const noAnswer = unanswered('noAnswer', 'NO ANSWER', 40);
-export const busy = unanswered('busy', 'BUSY', 3);
-export const failed = unanswered('failed', 'FAILED', 0);
+const busy = unanswered('busy', 'BUSY', 3);
+const failed = unanswered('failed', 'FAILED', 0);
 
 /** A ring group: all phones at once, a row for each, the same id in all of them. */
 function group(kind: 'ringGroup' | 'ringGroupMissed'): Maker {
@@ -98,11 +98,11 @@ function group(kind: 'ringGroup' | 'ringGroupMissed'): Maker {
   };
 }
 
-export const ringGroup = group('ringGroup');
-export const ringGroupMissed = group('ringGroupMissed');
+const ringGroup = group('ringGroup');
+const ringGroupMissed = group('ringGroupMissed');
 
 /** A queue of phones: the loser's row is as long as the winner's, and begins with it. */
-export const phoneQueue: Maker = (scene) => {
+const phoneQueue: Maker = (scene) => {
   const { call, own, known, phone, random } = comeIn(scene);
   const wait = random.between(10, 60);
   const end = wait + random.between(5, 180);
@@ -154,12 +154,12 @@ function loopQueue(kind: 'queue' | 'queueMissed' | 'menuQueue'): Maker {
   };
 }
 
-export const queue = loopQueue('queue');
-export const queueMissed = loopQueue('queueMissed');
-export const menuQueue = loopQueue('menuQueue');
+const queue = loopQueue('queue');
+const queueMissed = loopQueue('queueMissed');
+const menuQueue = loopQueue('menuQueue');
 
 /** Only the PBX itself answered: the caller left in the menu. */
-export const menuOnly: Maker = (scene) => {
+const menuOnly: Maker = (scene) => {
   const { call, own, known, random } = comeIn(scene);
   const end = random.between(2, 30);
   const row = { from: 0, to: end, answered: 0, dst: 's', dcontext: 'ivr-1', lastapp: 'BackGround' };
@@ -168,7 +168,7 @@ export const menuOnly: Maker = (scene) => {
 };
 
 /** The phone rang in vain, and voicemail took the call. */
-export const voicemail: Maker = (scene) => {
+const voicemail: Maker = (scene) => {
   const { call, own, known, phone, random } = comeIn(scene);
   const rung = random.between(10, 25);
   const end = rung + random.between(5, 60);
@@ -189,11 +189,11 @@ function hidden(kind: 'anonymous' | 'anonymousMissed', made: Maker): Maker {
   };
 }
 
-export const anonymous = hidden('anonymous', direct);
-export const anonymousMissed = hidden('anonymousMissed', noAnswer);
+const anonymous = hidden('anonymous', direct);
+const anonymousMissed = hidden('anonymousMissed', noAnswer);
 
 /** A number of the town, which is no full number. */
-export const localNumber: Maker = (scene) => {
+const localNumber: Maker = (scene) => {
   const { random } = scene.pbx;
   const written = String(random.between(2, 7)) + String(random.below(100_000)).padStart(5, '0');
   const made = direct({ ...scene, party: { ...scene.party, written } });
@@ -213,7 +213,7 @@ function firstTalk(incoming: ReturnType<typeof comeIn>, scene: Scene, hold: numb
 }
 
 /** Handed over without a word: the second row begins then, and bills ringing as well. */
-export const blindTransfer: Maker = (scene) => {
+const blindTransfer: Maker = (scene) => {
   const incoming = comeIn(scene);
   const { call, own, known, phone, random } = incoming;
   const { wait, turn, recording } = firstTalk(incoming, scene, 0);
@@ -261,8 +261,8 @@ function consulted(kind: 'attendedTransfer' | 'foreignConsultation'): Maker {
   };
 }
 
-export const attendedTransfer = consulted('attendedTransfer');
-export const foreignConsultation = consulted('foreignConsultation');
+const attendedTransfer = consulted('attendedTransfer');
+const foreignConsultation = consulted('foreignConsultation');
 
 /** Follow-me by a loop, to the same person's phone or to his mobile over the trunk. */
 function followed(kind: 'followMe' | 'followMeMobile'): Maker {
@@ -283,5 +283,28 @@ function followed(kind: 'followMe' | 'followMeMobile'): Maker {
   };
 }
 
-export const followMe = followed('followMe');
-export const followMeMobile = followed('followMeMobile');
+const followMe = followed('followMe');
+const followMeMobile = followed('followMeMobile');
+
+export const INCOMING = {
+  direct,
+  noAnswer,
+  busy,
+  failed,
+  ringGroup,
+  ringGroupMissed,
+  phoneQueue,
+  queue,
+  queueMissed,
+  menuQueue,
+  menuOnly,
+  voicemail,
+  anonymous,
+  anonymousMissed,
+  localNumber,
+  blindTransfer,
+  attendedTransfer,
+  foreignConsultation,
+  followMe,
+  followMeMobile,
+} satisfies Record<string, Maker>;

@@ -17,7 +17,7 @@ function goOut({ pbx, at, party, first }: Scene) {
 }
 
 /** The client is dialled and answers. */
-export const out: Maker = (scene) => {
+const out: Maker = (scene) => {
   const { call, own, known, line, random, dialled } = goOut(scene);
   const wait = random.between(3, 30);
   const end = wait + random.between(5, 240);
@@ -38,11 +38,11 @@ function inVain(kind: 'outNoAnswer' | 'outBusy', status: Path['status'], most: n
   };
 }
 
-export const outNoAnswer = inVain('outNoAnswer', 'NO ANSWER', 60);
-export const outBusy = inVain('outBusy', 'BUSY', 6);
+const outNoAnswer = inVain('outNoAnswer', 'NO ANSWER', 60);
+const outBusy = inVain('outBusy', 'BUSY', 6);
 
 /** The first line refuses, the second one goes through: two rows of one channel. */
-export const outSecondLine: Maker = (scene) => {
+const outSecondLine: Maker = (scene) => {
   const { call, own, known, line, random } = goOut(scene);
   const wait = random.between(3, 30);
   const end = wait + random.between(5, 120);
@@ -54,7 +54,7 @@ export const outSecondLine: Maker = (scene) => {
 };
 
 /** The client is handed to a colleague: from then on the line is the calling side. */
-export const outHandedOver: Maker = (scene) => {
+const outHandedOver: Maker = (scene) => {
   const { call, own, known, line, random } = goOut(scene);
   const wait = random.between(3, 20);
   const turn = wait + random.between(10, 60);
@@ -98,11 +98,11 @@ function clicked(kind: 'click' | 'clickNoAnswer'): Maker {
   };
 }
 
-export const click = clicked('click');
-export const clickNoAnswer = clicked('clickNoAnswer');
+const click = clicked('click');
+const clickNoAnswer = clicked('clickNoAnswer');
 
 /** A missed call, and somebody calls back within a few minutes. */
-export const calledBack: Maker = (scene) => {
+const calledBack: Maker = (scene) => {
   const missed = noAnswer(scene);
   const pause = scene.pbx.random.between(60, 240);
   const back = out({ ...scene, at: scene.at + pause * 1000 });
@@ -111,7 +111,7 @@ export const calledBack: Maker = (scene) => {
 };
 
 /** Between colleagues: nobody outside has a part in it. */
-export const internal: Maker = ({ pbx, at, first, second }): Made => {
+const internal: Maker = ({ pbx, at, first, second }): Made => {
   const call = new CallScript(pbx, at);
   const wait = pbx.random.between(1, 10);
   const end = wait + pbx.random.between(3, 60);
@@ -121,6 +121,18 @@ export const internal: Maker = ({ pbx, at, first, second }): Made => {
   const told = { kind: 'internal', direction: 'internal', result: 'answered', waitSeconds: wait } as const;
   return { scripts: [call], truth: [call.truth(end, { ...told, talkSeconds: end - wait })] };
 };
+
+export const OUTGOING = {
+  out,
+  outNoAnswer,
+  outBusy,
+  outSecondLine,
+  outHandedOver,
+  click,
+  clickNoAnswer,
+  calledBack,
+  internal,
+} satisfies Record<string, Maker>;
 
 /** How the caller's number stands in an incoming call's rows. */
 export function callerOf({ pbx, party }: Pick<Scene, 'pbx' | 'party'>): string {
