@@ -6,7 +6,7 @@ import type { CallsUploaded } from '../client.ts';
 import { PARTLY_DONE, unexplained, wordsOf } from '../errors.ts';
 import { LARGEST_UPLOAD } from '../lists.ts';
 import type { CallRecord } from '../write.ts';
-import { noUserReport, type RetailEffectOptions, shownUser, userIdOf } from './context.ts';
+import { noUserReport, type RetailEffectOptions, shownUser, userIdsOf } from './context.ts';
 import { type Fault, faultsOf, isOf, toldFaults } from './faults.ts';
 import { asJson, type CallPayload, retailKinds } from './payloads.ts';
 
@@ -17,11 +17,12 @@ export function callHandler(options: RetailEffectOptions): EffectHandler {
   const { enterprise, crm } = options;
 
   async function send(deliveries: readonly Delivery[], onSend: () => Promise<void>): Promise<Map<number, Outcome>> {
-    const records: CallRecord[] = [];
-    for (const { row } of deliveries) {
-      const payload = payloadOf(row.payload);
-      records.push(recordOf(payload, await userIdOf(options, payload.user)));
-    }
+    const payloads = deliveries.map(({ row }) => payloadOf(row.payload));
+    const idOf = await userIdsOf(
+      options,
+      payloads.map(({ user }) => user),
+    );
+    const records = payloads.map((payload) => recordOf(payload, idOf(payload.user)));
     let answer: CallsUploaded;
     try {
       answer = await crm.uploadCalls(records, onSend);

@@ -27,9 +27,17 @@ export function usersOf({ crm, memory }: RetailEffectOptions): Promise<User[]> {
 
 /** The id of a user whom the mapping names by id or e-mail; undefined where no user has that e-mail. */
 export async function userIdOf(options: RetailEffectOptions, ref: UserRef | undefined): Promise<number | undefined> {
-  if (ref === undefined || typeof ref === 'number') return ref;
-  const email = ref.trim().toLowerCase();
-  return (await usersOf(options)).find((user) => user.email?.toLowerCase() === email)?.id;
+  return (await userIdsOf(options, [ref]))(ref);
+}
+
+/** The same for a whole batch; users are read once, and only where one is named by e-mail. */
+export async function userIdsOf(
+  options: RetailEffectOptions,
+  refs: readonly (UserRef | undefined)[],
+): Promise<(ref: UserRef | undefined) => number | undefined> {
+  const users = refs.some((ref) => typeof ref === 'string') ? await usersOf(options) : [];
+  const ids = new Map(users.map(({ email, id }) => [email?.toLowerCase(), id]));
+  return (ref) => (typeof ref === 'string' ? ids.get(ref.trim().toLowerCase()) : ref);
 }
 
 /** For people: an id, or an e-mail that shows no more than whose it may be. */

@@ -5,7 +5,7 @@ import { maskPhone } from '../../../domain/phone.ts';
 import { LARGEST_UPLOAD } from '../lists.ts';
 import { phonesTyped } from '../phones.ts';
 import type { Customer } from '../schema.ts';
-import { noUserReport, type RetailEffectOptions, shownUser, userIdOf } from './context.ts';
+import { noUserReport, type RetailEffectOptions, shownUser, userIdsOf } from './context.ts';
 import { customerFinder } from './customer-find.ts';
 import { faultsOf, isOf } from './faults.ts';
 import { asJson, type CustomerPayload, retailKeys, retailKinds } from './payloads.ts';
@@ -26,13 +26,13 @@ export function customerHandler(options: RetailEffectOptions): EffectHandler {
   }
 
   async function send(deliveries: readonly Delivery[], onSend: () => Promise<void>): Promise<Map<number, Outcome>> {
-    const managers = new Map<number, number | undefined>();
-    for (const delivery of deliveries) {
-      managers.set(delivery.row.id, await userIdOf(options, payloadOf(delivery).manager));
-    }
+    const idOf = await userIdsOf(
+      options,
+      deliveries.map((delivery) => payloadOf(delivery).manager),
+    );
     const drafts = deliveries.map((delivery) => {
-      const { externalId, firstName, phone } = payloadOf(delivery);
-      const managerId = managers.get(delivery.row.id);
+      const { externalId, firstName, phone, manager } = payloadOf(delivery);
+      const managerId = idOf(manager);
       return { externalId, firstName, phones: [phone], ...(managerId === undefined ? {} : { managerId }) };
     });
     const { uploaded, failed } = await crm.uploadCustomers(drafts, onSend);
@@ -42,7 +42,7 @@ export function customerHandler(options: RetailEffectOptions): EffectHandler {
     for (const delivery of deliveries) {
       const payload = payloadOf(delivery);
       const [id, reason] = [ids.get(payload.externalId), reasons.get(payload.externalId)];
-      const missing = payload.manager !== undefined && managers.get(delivery.row.id) === undefined;
+      const missing = payload.manager !== undefined && idOf(payload.manager) === undefined;
       // What RetailCRM says nothing of is left out: whether it was made has to be asked for.
       const outcome = id !== undefined ? done(id, missing) : reason && (await afterRefusal(payload, reason));
       if (outcome) outcomes.set(delivery.row.id, outcome);
