@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Call, CdrRow } from '../../src/domain/call.ts';
 import type { CdrSource } from '../../src/systems/asterisk/api.ts';
 import { type CallsInOptions, callsIn } from '../../src/systems/asterisk/calls.ts';
-import type { FoldRules } from '../../src/systems/asterisk/fold.ts';
+import { type FoldRules, foldCalls } from '../../src/systems/asterisk/fold.ts';
 
 const T0 = Date.parse('2026-09-14T00:00:00Z');
 const HOUR = 3_600_000;
@@ -87,6 +87,29 @@ describe('calls of a range', () => {
     const pages = callsIn(counted, DAY, rules, { longestMs: 600_000, pageSize: 10 });
     expect((await pages.next()).value).toHaveLength(10);
     expect(taken).toBeLessThanOrEqual(24);
+  });
+
+  test('are what all fields of their rows make of them', async () => {
+    const full: CdrRow = {
+      ...row(60, 'full', 40),
+      ...{
+        sequence: 3,
+        answer: new Date(T0 + 70_500),
+        end: new Date(T0 + 100_000),
+        billsec: 30,
+        disposition: 'ANSWERED',
+      },
+      ...{
+        dcontext: 'ext-local',
+        lastdata: 'x',
+        did: '1',
+        recordingfile: 'a.wav',
+        cnum: '2',
+        accountcode: '3',
+        userfield: '4',
+      },
+    };
+    expect((await pagesOf([full])).flat()).toEqual(foldCalls([full], rules));
   });
 
   test('none at all give no page', async () => {

@@ -101,5 +101,7 @@ const tlsCode = /CERT|SELF_SIGNED|UNABLE_TO_|^ERR_(TLS|SSL)|^EPROTO$|SSL/;
 export function otherFault(where: string, error: unknown): unknown {
   if (error instanceof RemoteError || [TypeError, RangeError].some((defect) => error instanceof defect)) return error;
   const code = codeOf(error);
-  return tlsCode.test(code) ? noTls(where, code) : unreachable(where, code || 'no code');
+  return tlsCode.test(code)
+    ? noTls(where, code)
+    : unreachable(where, code || 'the connection was lost, or no answer came in time');
 }
