@@ -84,6 +84,26 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./onec-list/index.ts')).onecListCommand,
   },
   {
+    name: 'retail:register',
+    summary: 'Registers or updates the telephony module in RetailCRM',
+    load: async () => (await import('./retail-register.ts')).retailRegisterCommand,
+  },
+  {
+    name: 'retail:listen',
+    summary: 'Stays beside a PBX: its events become RetailCRM call events at once, so that cards pop up',
+    load: async () => (await import('./retail-listen.ts')).retailListenCommand,
+  },
+  {
+    name: 'retail:call',
+    summary: "Click-to-call by hand: rings the manager's phone, then dials the client",
+    load: async () => (await import('./retail-call.ts')).retailCallCommand,
+  },
+  {
+    name: 'retail:report',
+    summary: 'Call statistics, conversion to orders, handling time',
+    load: async () => (await import('./retail-report.ts')).retailReportCommand,
+  },
+  {
     name: 'adopt',
     summary: 'Binds deals that another integrator made, so that nothing is made twice',
     load: async () => (await import('./adopt.ts')).adoptCommand,

@@ -191,6 +191,7 @@ export async function amiStandin(given: Partial<AmiSandboxOptions> & { port?: nu
 
   const dropConnections = () => {
     for (const { socket } of sessions) socket.destroy();
+    sessions.clear();
   };
   const snapshot = () => ({ actions, sessions: [...sessions].filter(({ isLoggedIn }) => isLoggedIn).length });
   const stop = () =>

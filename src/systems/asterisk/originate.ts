@@ -69,7 +69,7 @@ function allowedPhone(text: string, { country, allow }: DialRules): string {
   const isClean = text.length <= LONGEST_PHONE && /^[+\d(][\d ()-]*$/.test(text);
   const number = isClean ? parsePhone(text, country) : undefined;
   if (number === undefined || !/^\+\d{8,15}$/.test(number)) {
-    throw usageError('the phone is no full number', 'Give it with its country code, such as +77010000000.');
+    throw usageError('the phone is no full number', 'Give it with + and its country code.');
   }
   const isAllowed = allow.some((beginning) => beginning !== '' && number.startsWith(beginning));
   if (!isAllowed || REFUSED.some((beginning) => number.startsWith(beginning))) {
