@@ -66,7 +66,7 @@ const cdr = mapped(
     quiet: number;
   }>({
     url_env: withDefault('CDR_URL', variableName),
-    host: required(code),
+    host: withDefault('pbx1', code),
     table: withDefault('cdr', matching(/^[A-Za-z_][\w$]*(\.[A-Za-z_][\w$]*)?$/, 'a table such as cdr or schema.cdr')),
     timezone: optional(written(zone())),
     columns: optional(columns),
@@ -204,7 +204,7 @@ const enterprise = mapped(
     number: required(code),
     country: optional(written(country())),
     retailcrm: withDefault({}, retailcrm),
-    cdr: required(cdr),
+    cdr: withDefault({}, cdr),
     recordings: withDefault({}, recordings),
     extensions: withDefault({}, extensions),
     internal_length: withDefault([2, 5], lengths),
@@ -269,7 +269,7 @@ export const readCallsMapping: Reader<CallsMapping> = map<CallsMapping>({
 /** What holds where the mapping has no such part: one enterprise with every default, described by the environment. */
 export function defaultEnterprise(): Enterprise {
   const faults: string[] = [];
-  const read = enterprise({ number: '0001', cdr: { host: 'pbx1' } }, [], (_, message) => faults.push(message));
+  const read = enterprise({ number: '0001' }, [], (_, message) => faults.push(message));
   assert(read !== undefined && faults.length === 0, 'the defaults of an enterprise are no faults');
   return read;
 }

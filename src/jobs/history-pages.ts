@@ -6,8 +6,8 @@ import { type Changed, cancelledCodes, changedIn, type HistoryEntry } from './hi
 /** The largest page of a list (vendor's PHP client, read 2026-11). */
 const AT_ONCE = 100;
 
-/** E.164 of a phone as people wrote it; undefined for what is none. */
-type PhoneReader = (text: string) => string | undefined;
+/** E.164, each once, of numbers as people wrote them; what is no full phone is left out. */
+type PhoneReader = (numbers: readonly string[]) => string[];
 
 /** How one of RetailCRM's histories is read, and what a page of it comes to. */
 export interface HistorySource {
@@ -30,7 +30,7 @@ export function customersHistory({ crm, country }: EnterpriseAccess): HistorySou
       return {
         customers: customers.map(({ id, phones: written }) => ({
           customerId: id,
-          phones: [...new Set(written.flatMap((text) => phones(text) ?? []))],
+          phones: phones(written),
         })),
         goneCustomers: gone,
         merged,
@@ -69,7 +69,7 @@ function goneOrders({ gone, merged }: Changed): number[] {
 
 function storedOrder(order: Order, cancelled: ReadonlySet<string>, phones: PhoneReader): StoredOrder {
   const { id, number, customerId, managerId, status = '', totalSumm, createdAt } = order;
-  const phone = order.phone === undefined ? undefined : phones(order.phone);
+  const [phone] = phones(order.phone === undefined ? [] : [order.phone]);
   return {
     ...{ orderId: id, number, customerId, phone, managerId, status },
     ...{ cancelled: cancelled.has(status), total: totalSumm, orderedAt: createdAt },
@@ -90,7 +90,7 @@ async function inPages<T>(
 
 /** Numbering plans are loaded only where there is something to read with them. */
 async function phonesIn(country: string, needed: boolean): Promise<PhoneReader> {
-  if (!needed) return () => undefined;
-  const { parsePhone } = await import('../domain/phone.ts');
-  return (text) => parsePhone(text, country);
+  if (!needed) return () => [];
+  const { phonesTyped } = await import('../systems/retailcrm/phones.ts');
+  return (numbers) => phonesTyped(numbers, country);
 }
