@@ -1,5 +1,11 @@
 import { expect, test } from 'vitest';
-import { type AmiScene, type SceneOptions, sceneEvents, sceneMaker } from '../../src/sandbox/ami/scenes.ts';
+import {
+  type AmiScene,
+  originateEvents,
+  type SceneOptions,
+  sceneEvents,
+  sceneMaker,
+} from '../../src/sandbox/ami/scenes.ts';
 import { callEvents, type EventRules, type RetailCallEvent } from '../../src/systems/asterisk/ami-events.ts';
 
 const RULES: EventRules = {
@@ -184,4 +190,19 @@ test('calls whose beginning was missed, or whose end is, leak neither events nor
   machine.push(message({ Event: 'FullyBooted' }), NOW);
   expect(machine.size).toBe(0);
   expect(machine.ripeAt()).toBeUndefined();
+});
+
+test.each([
+  ['Local/201@from-internal', 'crm-0123456789ab'],
+  ['PJSIP/201', 'crm-0123456789ab'],
+  // Over SSH nothing marks the call.
+  ['Local/201@from-internal', ''],
+  ['PJSIP/201', ''],
+])('a click that rings %s as "%s" is an outgoing call once the client is dialled', (channel, id) => {
+  const click = { ...SCENE, extensions: ['201'], channel, exten: '979000000001', context: 'from-internal' };
+  const { seen, machine } = told(originateEvents(id, click, 'answered'));
+  expect(seen.map(short)).toEqual(['out 201', 'hangup 201 answered']);
+  expect(seen[0]).toMatchObject({ phone: '+79000000001', callExternalId: id === '' ? CALL : `pbx1:${id}` });
+  const { seen: nothing } = told(originateEvents(id, click, 'no-answer'));
+  expect([nothing, machine.size]).toEqual([[], 0]);
 });

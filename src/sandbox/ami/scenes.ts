@@ -204,11 +204,11 @@ export function originateEvents(
     context,
   } = options;
   const maker = sceneMaker(options, id === '' ? undefined : id);
-  const place = { context: 'from-internal', exten: own, number: exten };
   const isLoop = channel.startsWith('Local/');
+  // A loop knows whom it leads to; a phone's channel that the PBX itself makes begins at `s`.
+  const place = { context: 'from-internal', exten: isLoop ? own : 's', number: exten };
   const near = maker.channel(isLoop ? `${channel}-00000007;1` : channel, place, id === '' ? undefined : id);
   const opened: Channel[] = [];
-  let rung = near;
   if (isLoop) {
     const far = maker.channel(`${channel}-00000007;2`, place, id === '' ? undefined : `${id};2`);
     const phone = maker.channel(`PJSIP/${own}`, { context: 'from-internal', number: own });
@@ -216,14 +216,13 @@ export function originateEvents(
     maker.begin(far, phone, own);
     maker.end(far, phone, result === 'answered' ? 'ANSWER' : 'NOANSWER');
     opened.push(far, phone);
-    rung = near;
   } else {
     maker.begin(undefined, near, channel.split('/')[1] ?? channel);
   }
   maker.end(undefined, near, result === 'answered' ? 'ANSWER' : 'NOANSWER');
   if (result === 'answered') {
     const line = maker.channel(trunk, { context: 'from-trunk', number: exten });
-    dialOut(maker, { ...rung, context, exten }, line, { phone: exten, trunk, status: 'ANSWER' });
+    dialOut(maker, { ...near, context, exten }, line, { phone: exten, trunk, status: 'ANSWER' });
   }
   for (const one of [...opened, near]) maker.hangup(one, 16);
   return maker.events;

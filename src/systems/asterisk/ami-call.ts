@@ -104,7 +104,7 @@ function outsideNumber(call: LiveCall, event: AmiMessage, b: Leg, rules: PartyRu
   // What a phone dialled stands with its first channel: later the dialplan shows places such as `s`. A loop or a click's
   // first channel says whom it rings instead.
   const isPhone = call.root.leg.kind === 'extension' && !isClick(event);
-  const dst = isPhone && call.root.exten !== '' ? call.root.exten : field(event, 'exten');
+  const dst = isPhone && /^[+\d]/.test(call.root.exten) ? call.root.exten : field(event, 'exten');
   const row = { dst, lastapp: 'Dial', lastdata: `/${field(event, 'dialstring')}` };
   if (field(event, 'channel') === '' || !leadsOutside(row, rules)) return undefined;
   return dialledNumber(row, rules);

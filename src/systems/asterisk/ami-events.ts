@@ -1,4 +1,4 @@
-import { parsePhone } from '../../domain/phone.ts';
+import { dialledPhone } from '../../domain/dialled-phone.ts';
 import { dialBegins, dialEnds, type HangupStatus, hangupStatus, type LiveCall, newCall } from './ami-call.ts';
 import { type AmiMessage, field } from './ami-wire.ts';
 import type { PartyRules } from './parties.ts';
@@ -132,7 +132,7 @@ export function callEvents(rules: EventRules): CallEvents {
     if (call.phone === undefined) return undefined;
     return {
       type,
-      phone: parsePhone(call.phone, rules.country) ?? call.phone,
+      phone: dialledPhone(call.phone, rules.country) ?? call.phone,
       codes,
       ...(status === undefined ? {} : { hangupStatus: status }),
       ...(call.did === undefined ? {} : { externalPhone: call.did }),
