@@ -93,7 +93,10 @@ function chart(title: string, label: string, draw: (narrow: boolean) => Drawing)
   return { title, label, wide: svg(draw(false), WIDTHS.wide), narrow: svg(draw(true), WIDTHS.narrow) };
 }
 
-/** Inline in HTML the element needs neither its namespace nor a size: it takes the width that there is. */
+/**
+ * Inline in HTML the element needs neither its namespace nor a size: it takes the width that there is. What the library adds for
+ * a pointer goes, its style above all: under the pointer a bar would get the colour that stood for its own.
+ */
 function svg({ option, height }: Drawing, width: number): string {
   const drawn = echarts.init(null, null, { renderer: 'svg', ssr: true, width, height });
   drawn.setOption({ animation: false, textStyle: { fontFamily: 'inherit', color: STANDS.ink }, ...option });
@@ -101,7 +104,9 @@ function svg({ option, height }: Drawing, width: number): string {
   drawn.dispose();
   return Object.entries(STANDS)
     .reduce((rest, [name, stand]) => rest.replaceAll(stand, `var(--${name})`), text)
-    .replace(/<svg [^>]*>/, `<svg viewBox="0 0 ${width} ${height}" aria-hidden="true">`);
+    .replace(/<svg [^>]*>/, `<svg viewBox="0 0 ${width} ${height}" aria-hidden="true">`)
+    .replace(/<style[\s\S]*?<\/style>\s*/g, '')
+    .replace(/ (?:class|ecmeta_\w+|pointer-events|xml:space)="[^"]*"/g, '');
 }
 
 /** Days without calls have their place on the axis, those before the first and after the last call do not. */

@@ -20,9 +20,9 @@ figure { margin: 1.8rem 0 0; } figcaption { margin-bottom: .5rem; font-weight: 6
 figure svg { display: block; width: 100%; height: auto; } .narrow { display: none; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .8rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .35rem .45rem; border-bottom: 1px solid var(--rule); text-align: right; vertical-align: top; }
+th, td { padding: .35rem .35rem; border-bottom: 1px solid var(--rule); text-align: right; vertical-align: top; }
 td { white-space: nowrap; }
-thead th { color: var(--dim); font-weight: 600; vertical-align: bottom; }
+thead th { color: var(--dim); font-size: .88em; font-weight: 600; vertical-align: bottom; }
 th:first-child { position: sticky; left: 0; min-width: 6.5rem; max-width: 17rem; background: var(--paper); text-align: left; overflow-wrap: break-word; }
 tbody th { font-weight: 500; } th small { display: block; color: var(--dim); font-weight: 400; }
 tfoot th, tfoot td { border-bottom: 0; border-top: 2px solid var(--rule); font-weight: 700; }
