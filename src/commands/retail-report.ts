@@ -56,7 +56,10 @@ export const retailReportCommand = defineCommand({
   summary: 'Call statistics, conversion to orders, handling time',
   details: [
     'Reads the database alone, as the last passes of retail:sync-calls and retail:sync-history left it. Days are local ones of the PBX (PBX_TIMEZONE), both ends included; JSON and CSV give times in seconds. Files are made anew as a whole, mode 0600. The same figures can be queried: call_facts, calls_by_day, calls_by_manager.',
-    ...columns.map((column) => `${column.head} (${column.key}): ${meaningOf(column, 'en', 'N')}`),
+    ...columns.map(
+      (column) =>
+        `${column.head}${column.head === column.key ? '' : ` (${column.key})`}: ${meaningOf(column, 'en', 'N')}`,
+    ),
   ].join('\n\n'),
   options,
   examples: [
