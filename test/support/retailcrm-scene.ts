@@ -52,7 +52,7 @@ export function callEffect(n: number, more: Partial<CallPayload> = {}, needs: re
 export function taskEffect(n: number, more: Partial<TaskPayload> = {}): Effect {
   const externalId = `pbx1:1795000000.${n}`;
   const due = new Date(BEGIN + 900_000).toISOString();
-  const payload = asJson({ text: 'Call back', marker: `sdelka:${externalId}`, due, phone: phoneOf(n), ...more });
+  const payload = asJson({ text: 'Call back', marker: `sdelka ${externalId}`, due, phone: phoneOf(n), ...more });
   const needs = more.customerKey === undefined ? [] : [more.customerKey];
   return { key: retailKeys.task(externalId), kind: KINDS.task, record: record(externalId), needs, payload };
 }

@@ -37,7 +37,7 @@ describe('tasks', () => {
     expect(counts).toMatchObject({ created: 2, failed: 0 });
     expect(it.crm.tasks()).toMatchObject([
       {
-        ...{ text: 'Call back', commentary: 'sdelka:pbx1:1795000000.1', datetime: '2026-11-20 12:15', performer: 24 },
+        ...{ text: 'Call back', commentary: 'sdelka pbx1:1795000000.1', datetime: '2026-11-20 12:15', performer: 24 },
         ...{ customer: { id: Number(await it.idOf(key)) }, phone: phoneOf(1), phoneSite: 'shop' },
       },
     ]);
@@ -113,14 +113,14 @@ describe('tasks', () => {
     };
     await it.client.createTask({
       text: 'x',
-      commentary: 'sdelka:pbx1:1795000000.12',
+      commentary: 'sdelka pbx1:1795000000.12',
       performerId: 24,
       customerId: 700,
     });
     expect(await look(700)).toEqual({ state: 'absent' });
     const id = await it.client.createTask({
       text: 'x',
-      commentary: 'sdelka:pbx1:1795000000.1',
+      commentary: 'Позвонить до обеда. sdelka  pbx1:1795000000.1\nждёт',
       performerId: 24,
       customerId: 700,
     });

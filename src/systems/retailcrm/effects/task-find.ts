@@ -5,6 +5,7 @@ import type { RetailEffectOptions } from './context.ts';
 const MAX_PAGES = 50;
 
 interface Wanted {
+  /** Words, of which a person may have written others before and after. */
   marker: string;
   customerId: number | undefined;
 }
@@ -18,17 +19,17 @@ export function taskFinder({ crm, signal }: RetailEffectOptions) {
     const ids = new Map<string, number>();
     const absent = new Set<string>();
     const visit = (task: Task) => {
-      const marker = wanted.find((one) => task.commentary?.split(/\s+/).includes(one.marker))?.marker;
+      const marker = wanted.find((one) => isIn(task.commentary ?? '', one.marker))?.marker;
       if (marker !== undefined) ids.set(marker, Math.min(task.id, ids.get(marker) ?? task.id));
     };
-    for (const { marker, customerId } of wanted) {
-      if (customerId === undefined || ids.has(marker)) continue;
+    for (const [customerId, markers] of byCustomer(wanted)) {
+      if (markers.every((marker) => ids.has(marker))) continue;
       let control = false;
       const isWhole = await walk(customerId, since, (task) => {
         control ||= task.customerId === customerId;
         visit(task);
       });
-      if (isWhole && control) absent.add(marker);
+      if (isWhole && control) for (const marker of markers) absent.add(marker);
     }
     const open = wanted.some(({ marker }) => !ids.has(marker) && !absent.has(marker));
     const isWhole = open && (await walk(undefined, since, visit));
@@ -61,4 +62,17 @@ export function taskFinder({ crm, signal }: RetailEffectOptions) {
   }
 
   return { find };
+}
+
+/** `pbx1:17` is none of `pbx1:171`'s, and blanks may have become others. */
+function isIn(text: string, marker: string): boolean {
+  return ` ${text.replace(/\s+/g, ' ')} `.includes(` ${marker} `);
+}
+
+function byCustomer(wanted: readonly Wanted[]): Map<number, string[]> {
+  const groups = new Map<number, string[]>();
+  for (const { marker, customerId } of wanted) {
+    if (customerId !== undefined) groups.set(customerId, [...(groups.get(customerId) ?? []), marker]);
+  }
+  return groups;
 }
