@@ -19,11 +19,11 @@ footer { margin-top: 2rem; border-top: 1px solid var(--rule); font-size: .85rem;
 figure { margin: 1.8rem 0 0; } figcaption { margin-bottom: .5rem; font-weight: 600; }
 figure svg { display: block; width: 100%; height: auto; } .narrow { display: none; }
 .scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-size: .8rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .35rem .35rem; border-bottom: 1px solid var(--rule); text-align: right; vertical-align: top; }
+table { border-collapse: collapse; font-size: .75rem; font-variant-numeric: tabular-nums; }
+th, td { padding: .35rem .3rem; border-bottom: 1px solid var(--rule); text-align: right; vertical-align: top; }
 td { white-space: nowrap; }
 thead th { color: var(--dim); font-size: .88em; font-weight: 600; vertical-align: bottom; }
-th:first-child { position: sticky; left: 0; min-width: 6.5rem; max-width: 17rem; background: var(--paper); text-align: left; overflow-wrap: break-word; }
+th:first-child { position: sticky; left: 0; min-width: 5.5rem; max-width: 17rem; background: var(--paper); text-align: left; overflow-wrap: break-word; }
 tbody th { font-weight: 500; } th small { display: block; color: var(--dim); font-weight: 400; }
 tfoot th, tfoot td { border-bottom: 0; border-top: 2px solid var(--rule); font-weight: 700; }
 dl { display: grid; grid-template-columns: minmax(9rem, max-content) 1fr; gap: .3rem 1rem; margin: 0; font-size: .88rem; }
