@@ -9,6 +9,10 @@ const DOCS = 'test/unit/docs.test.ts';
 const slow = ['kill', 'reconcile-faults', 'onec-faults'].map((name) => `test/crash/${name}.test.ts`);
 const left = process.env.SDELKA_CRASH_STRIDE === undefined ? slow : [];
 
+/** Want what Debian packages bring; `npm run test:system` looks for it or installs it, and sets the variable. */
+const system = { ...common, name: 'system', include: ['test/system/**/*.test.ts'] };
+const isSystem = process.env.SDELKA_SYSTEM !== undefined;
+
 export default defineConfig({
   test: {
     maxWorkers: 3,
@@ -24,6 +28,7 @@ export default defineConfig({
           globalSetup: ['test/support/postgres.ts'],
         },
       },
+      ...(isSystem ? [{ test: system }] : []),
     ],
   },
 });

@@ -1,5 +1,6 @@
 // What `npm test` cannot show, since it takes more than this checkout or more time: the packed program, installed as an operator
-// installs it, and the crash loops more closely.
+// installs it; what Debian packages bring (MariaDB, Asterisk, Chromium), installed where that may be done; and the crash loops
+// more closely.
 // Prints in plain words what it checked; ends with a line such as `2 passed, 0 failed, 0 skipped`.
 import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -7,14 +8,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { programOf } from './system/debian.mjs';
+import { startMariadb } from './system/mariadb.mjs';
+import { Skip } from './system/skip.mjs';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('..', import.meta.url));
 const scratch = mkdtempSync(join(tmpdir(), 'sdelka-system-'));
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-
-/** Thrown by a check that cannot be made here, with the reason. */
-class Skip extends Error {}
 
 /** As a stranger's shell would have it: the PATH and a home, none of this checkout's settings. */
 const shell = { cwd: scratch, env: { PATH: process.env.PATH, HOME: process.env.HOME } };
@@ -75,54 +76,99 @@ async function demoOfInstalled() {
   return `the installed program's demo made ${deals.length} deals in its first pass and none in its second`;
 }
 
-/** Some hundred passes are cut; where a machine is slow, an end is better than none. */
-const CRASH_MINUTES = 25;
-
-/** Of test/crash, the files that are wanted. */
-async function crashLoops(stride, isWanted) {
-  const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
-  if (!existsSync(vitest)) throw new Skip('the development dependencies are not installed');
-  const files = readdirSync(join(root, 'test', 'crash')).filter(isWanted);
-  const args = [...files.map((name) => `test/crash/${name}`), '--reporter', 'json'];
-  const timeout = String(CRASH_MINUTES * 60_000);
-  const env = { ...process.env, SDELKA_CRASH_STRIDE: String(stride), SDELKA_TEST_TIMEOUT: timeout };
-  const options = { cwd: root, env, maxBuffer: 64 * 1024 * 1024, timeout: CRASH_MINUTES * 60_000 };
-  const ended = await run(process.execPath, [vitest, 'run', ...args], options).catch((error) => error);
-  if (ended.killed) throw new Error(`the crash loops did not end within ${CRASH_MINUTES} minutes`);
+/** Runs test files, all or those of a name, and gives how many tests passed; a failed or forgotten one is an error. */
+async function vitest(files, { env, minutes, only }) {
+  const program = join(root, 'node_modules', 'vitest', 'vitest.mjs');
+  if (!existsSync(program)) throw new Skip('the development dependencies are not installed');
+  // Without a name vitest would run all that there is.
+  expect(files.length > 0, 'there is no such test file');
+  const timeout = minutes * 60_000;
+  const args = [program, 'run', ...files, '--reporter', 'json', ...(only === undefined ? [] : ['-t', only])];
+  const options = {
+    cwd: root,
+    env: { ...process.env, SDELKA_TEST_TIMEOUT: String(timeout), ...env },
+    maxBuffer: 64 * 1024 * 1024,
+    timeout,
+  };
+  const ended = await run(process.execPath, args, options).catch((error) => error);
+  if (ended.killed) throw new Error(`it did not end within ${minutes} minutes`);
   const start = ended.stdout.indexOf('{"num');
   expect(start >= 0, `vitest gave no report: ${ended.stderr}`);
   const { testResults, numPassedTests } = JSON.parse(ended.stdout.slice(start));
   const failed = testResults.flatMap(({ name, message, assertionResults }) => {
     const tests = assertionResults.filter(({ status }) => status === 'failed');
-    return tests.length > 0 ? tests.map(({ fullName }) => fullName) : message ? [`${name}: ${message}`] : [];
+    if (tests.length === 0) return message ? [`${name}: ${message}`] : [];
+    return tests.map(({ fullName, failureMessages }) => `${fullName}: ${failureMessages.join('; ')}`);
   });
   expect(!(ended instanceof Error) && failed.length === 0, `failed: ${failed.join('; ') || ended.stderr}`);
-  expect(numPassedTests > 0, 'no crash test was run');
+  expect(numPassedTests > 0, 'no test was run');
   return numPassedTests;
 }
 
-async function crashLoopsOfKaspi() {
-  const passed = await crashLoops(1, (name) => !name.startsWith('onec'));
-  return `${passed} crash and fault tests with every step cut (PostgreSQL: every third) and every fault at every route`;
+/** Of `test/system`, which `npm test` leaves alone. */
+async function systemTest(name, env) {
+  return await vitest([`test/system/${name}.test.ts`], { env: { SDELKA_SYSTEM: '1', ...env }, minutes: 5 });
 }
 
-/** 1C's passes have some hundred steps each: every one takes half an hour. */
-async function crashLoopsOfOnec() {
-  const stride = process.env.SDELKA_FULL_CRASH === '1' ? 1 : 3;
-  const passed = await crashLoops(stride, (name) => name.startsWith('onec'));
-  const which = stride === 1 ? 'every step cut' : `one step of ${stride} cut (SDELKA_FULL_CRASH=1 cuts them all)`;
-  return `${passed} crash and fault tests with ${which}`;
+async function mariadb() {
+  const { url, stop } = await startMariadb();
+  const env = { SDELKA_MARIADB_URL: url };
+  try {
+    const read = await vitest(['test/state/cdr-databases.test.ts'], { env, minutes: 5, only: '^MariaDB' });
+    await systemTest('mariadb-calls', env);
+    return `${read} tests of the reader; the program brought FreePBX's calls to RetailCRM's stand-in, each once and as it was`;
+  } finally {
+    await stop();
+  }
+}
+
+async function browser() {
+  const program = await programOf('chromium', 'chromium');
+  await systemTest('report-page', { SDELKA_CHROMIUM: program });
+  return 'drawn in Chromium in two languages, wide, dark and narrow: nothing cut off, no complaint, no request';
+}
+
+/** Some hundred passes are cut; where a machine is slow, an end is better than none. */
+const CRASH_MINUTES = 25;
+
+/** 1C's and the calls' passes have some hundred steps each: every one takes half an hour. */
+const closer = process.env.SDELKA_FULL_CRASH === '1' ? 1 : 3;
+
+/** Of test/crash, the files that are wanted. */
+async function crashLoops(stride, isWanted) {
+  const files = readdirSync(join(root, 'test', 'crash')).filter((name) => name.endsWith('.test.ts') && isWanted(name));
+  const env = { SDELKA_CRASH_STRIDE: String(stride) };
+  const paths = files.map((name) => `test/crash/${name}`);
+  const passed = await vitest(paths, { env, minutes: CRASH_MINUTES });
+  const which = stride === 1 ? 'every step' : `one step of ${stride}`;
+  const more = stride === 1 ? '' : ' (SDELKA_FULL_CRASH=1 cuts them all)';
+  return `${passed} crash and fault tests with ${which} cut${more}`;
+}
+
+const crashLoopsOf = (stream) => () => crashLoops(closer, (name) => name.startsWith(stream));
+
+async function crashLoopsOfKaspi() {
+  const passed = await crashLoops(1, (name) => !/^(onec|calls)/.test(name));
+  return `${passed}, on PostgreSQL every third, and every fault at every route`;
 }
 
 const checks = [
   ['the packed program installs and starts', packAndInstall],
   ['the installed program does its work', demoOfInstalled],
+  ['call records are read from a real MariaDB', mariadb],
+  ['the report page shows in a real browser', browser],
   ["the crash loops of Kaspi's stream hold at every step", crashLoopsOfKaspi],
-  ["the crash loops of 1C's stream hold", crashLoopsOfOnec],
+  ["the crash loops of 1C's stream hold", crashLoopsOf('onec')],
+  ["the crash loops of the calls' stream hold", crashLoopsOf('calls')],
 ];
 
+/** Words of names of checks, for a run of those alone. */
+const wanted = process.argv.slice(2);
+const chosen = checks.filter(([name]) => wanted.length === 0 || wanted.some((word) => name.includes(word)));
+if (chosen.length === 0) throw new Error(`no check has one of these words in its name: ${wanted.join(', ')}`);
+
 const counts = { passed: 0, failed: 0, skipped: 0 };
-for (const [name, check] of checks) {
+for (const [name, check] of chosen) {
   try {
     console.log(`passed   ${name}: ${await check()}`);
     counts.passed += 1;
@@ -133,6 +179,6 @@ for (const [name, check] of checks) {
   }
 }
 rmSync(scratch, { recursive: true, force: true });
-if (counts.skipped > 0) console.log(`WARNING: ${counts.skipped} of ${checks.length} checks could not be made here.`);
+if (counts.skipped > 0) console.log(`WARNING: ${counts.skipped} of ${chosen.length} checks could not be made here.`);
 console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
 process.exitCode = counts.failed === 0 ? 0 : 1;
