@@ -60,6 +60,17 @@ describe('what is sent', () => {
     expect(strict.seen).toHaveLength(1);
   });
 
+  test.each([
+    ['a page of something in between', { body: '<html></html>' }],
+    ['a page that says no', { status: 403, body: '<html></html>' }],
+    ['a key that is refused', no(403, 'Wrong "apiKey" value.')],
+  ])('%s in the place of the settings: no date is written under another zone', async (_, settings) => {
+    const given = { zone: undefined, fallbackZone: 'Europe/Minsk' };
+    const { client, seen } = await account(({ path }) => (path.endsWith('settings') ? settings : ok({ id: 7 })), given);
+    await failure(client.createTask({ text: 'a', due: AT }));
+    expect(seen.map(({ method }) => method)).not.toContain('POST');
+  });
+
   test('a module is sent whole, its secret only there', async () => {
     const stands = { additionalCodes: [{ userId: '16', code: '152' }], externalPhones: [] };
     const { client, seen } = await account(({ method }) =>

@@ -47,6 +47,13 @@ function shown(words: string): string {
   return line.length <= LONGEST_WORDS ? line : `${line.slice(0, LONGEST_WORDS - 1)}…`;
 }
 
+/** RetailCRM itself refused to answer this question: not for the key as such, not for haste, and no page of something in between. */
+export function isWithheld(error: unknown): boolean {
+  if (!(error instanceof RemoteError) || error.outcome !== 'refused') return false;
+  const words = wordsOf(error.answer);
+  return words !== undefined && !/"apiKey"|^account does not exist/i.test(words);
+}
+
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
@@ -66,9 +73,9 @@ export function classifyRetailcrm(where: Where, status: number, answer: unknown)
       ? notRetailcrm(where, `HTTP ${status}`)
       : undefined;
   }
-  if (status === 403 || /"apiKey"|^access denied/i.test(words)) return wrongKey(where, status, words);
+  if (status === 403 || /"apiKey"|^access denied/i.test(words)) return wrongKey(where, status, words, answer);
   if (status === 405 || /^(?:account does not exist|API method not found)/i.test(words)) {
-    return notRetailcrm(where, `HTTP ${status}, "${words}"`);
+    return notRetailcrm(where, `HTTP ${status}, "${words}"`, { answer });
   }
   if (/^rate limit exceeded/i.test(words)) return busy(where, status);
   return status === PARTLY_DONE ? partly(where, words, answer) : refusal(where, status, words, answer);
@@ -99,9 +106,10 @@ function busy(where: Where, status: number): RemoteError {
   });
 }
 
-function wrongKey(where: Where, status: number, words: string): RemoteError {
+function wrongKey(where: Where, status: number, words: string, answer: unknown): RemoteError {
   return remoteError(where, {
     code: 'REMOTE_FORBIDDEN',
+    answer,
     exit: ExitCode.CredentialsRefused,
     status,
     message: `RetailCRM refused our key: ${words} (HTTP ${status}; ${where.route})`,
@@ -110,9 +118,9 @@ function wrongKey(where: Where, status: number, words: string): RemoteError {
 }
 
 /** Not RetailCRM's own answer, or not this account's: says nothing about the item, hence no status, and the run ends. */
-function notRetailcrm(where: Where, what: string, outcome: RemoteErrorInit['outcome'] = 'refused'): RemoteError {
+function notRetailcrm(where: Where, what: string, more: Partial<RemoteErrorInit> = {}): RemoteError {
   return remoteError(where, {
-    outcome,
+    ...more,
     message: `there is no RetailCRM API at this address (${what}; ${where.route})`,
     hint: 'Check that RETAILCRM_API_URL is the address of the account, such as https://example.retailcrm.ru, and that the account exists.',
   });
@@ -120,7 +128,7 @@ function notRetailcrm(where: Where, what: string, outcome: RemoteErrorInit['outc
 
 /** A web page with 200. Whatever gave it, that a write was not carried out is not certain. */
 export function webPage(where: Where): RemoteError {
-  return notRetailcrm(where, 'a web page', 'in-doubt');
+  return notRetailcrm(where, 'a web page', { outcome: 'in-doubt' });
 }
 
 /** The body tells which items were taken; who cannot read it knows nothing of any. */

@@ -4,6 +4,7 @@ import type { Schema } from '../../base/schema.ts';
 import { oddAnswer } from '../../http/classify.ts';
 import type { SystemHttp } from '../../http/core.ts';
 import { type AskOptions, asking } from './ask.ts';
+import { isWithheld } from './errors.ts';
 import { settingsAnswer } from './schema.ts';
 
 /** Called right before a write goes out, once per attempt. */
@@ -62,22 +63,28 @@ export function requesting(api: SystemHttp, options: RetailcrmOptions): Requests
   const odd = (route: string) => (why: string) => oddAnswer({ system: 'retailcrm', route }, why);
 
   async function accountZone(): Promise<string> {
-    zone ??= await zoneTold().catch(zoneInstead);
+    zone ??= (await zoneTold()) ?? zoneInstead('its settings name none');
     return zone;
   }
 
-  async function zoneTold(): Promise<string> {
-    const { timeZone } = await get('settings', '/api/v5/settings', settingsAnswer);
-    if (timeZone !== undefined && isZone(timeZone)) return timeZone;
-    throw odd('settings')('timezone: expected the name of a time zone');
+  /**
+   * Settings may be closed to the key, or missing in an old account; calls must go all the same. What passes, such as a
+   * page of something in between, is no reason: calls under wrong times could not be corrected any more.
+   */
+  async function zoneTold(): Promise<string | undefined> {
+    try {
+      const { timeZone } = await get('settings', '/api/v5/settings', settingsAnswer);
+      return timeZone !== undefined && isZone(timeZone) ? timeZone : undefined;
+    } catch (error) {
+      if (error instanceof Error && isWithheld(error)) return zoneInstead(error.message, error);
+      throw error;
+    }
   }
 
-  /** Settings may be closed to the key, or missing in an old account; calls must go all the same. */
-  function zoneInstead(error: unknown): string {
+  function zoneInstead(reason: string, error: Error = odd('settings')('timezone: expected the name of a time zone')) {
     const { fallbackZone, warn } = options;
-    const isTold = error instanceof RemoteError && (error.code === 'REMOTE_ODD_ANSWER' || error.outcome === 'refused');
-    if (fallbackZone === undefined || !isTold || error.code === 'REMOTE_BUSY') throw error;
-    warn?.({ zone: fallbackZone, reason: error.message }, 'RetailCRM does not tell the zone of its dates');
+    if (fallbackZone === undefined) throw error;
+    warn?.({ zone: fallbackZone, reason }, 'RetailCRM does not tell the zone of its dates');
     return fallbackZone;
   }
 
