@@ -1,7 +1,8 @@
 import { localText } from '../base/local-time.ts';
 import type { Enterprise, RetailUser } from '../config/mapping-calls-types.ts';
 import type { Call } from '../domain/call.ts';
-import type { Effect, Plan } from '../domain/effect.ts';
+import type { Effect, LinkState, Plan } from '../domain/effect.ts';
+import type { Change } from '../runner/sink.ts';
 import {
   asJson,
   type OrderPayload,
@@ -70,6 +71,8 @@ export interface ContactBook {
   missed(range: { from: Date; to: Date }): MissedCall[];
   find(externalId: string): MissedCall | undefined;
   asksForCallback(missed: MissedCall): boolean;
+  /** Somebody spoke with the client before it was due. */
+  wasCalledBack(missed: MissedCall): boolean;
 }
 
 /**
@@ -101,10 +104,11 @@ export function contactBook({ dueMs, withinMs, now }: MissedTimes): ContactBook 
         .flatMap(({ missed, startedAt }) => (missed && startedAt >= from && startedAt < to ? missed : []))
         .sort(inOrder),
     find: (externalId) => contacts.get(externalId)?.missed,
+    wasCalledBack: ({ phone, startedAt }) => spokeBetween(phone, +startedAt, Math.min(+now, +startedAt + dueMs)),
     asksForCallback(missed) {
       const { phone, startedAt } = missed;
       if (+startedAt < +now - withinMs) return false;
-      if (spokeBetween(phone, +startedAt, Math.min(+now, +startedAt + dueMs))) return false;
+      if (this.wasCalledBack(missed)) return false;
       return !ofPhone(phone).some(
         (other) =>
           other.missed !== undefined &&
@@ -164,6 +168,28 @@ export function planMissed(missed: MissedCall, rules: MissedRules): Plan {
     effects.push({ ...common, key: retailKeys.order(externalId), kind: kinds.order, payload });
   }
   return { record, effects, since: startedAt.toISOString() };
+}
+
+/** The task of a client who was called back before it was due is done, if it was made before. Pure. */
+export function planTaskDone(
+  { externalId }: MissedCall,
+  links: ReadonlyMap<string, LinkState>,
+  { number }: Enterprise,
+): Change[] {
+  const taskKey = retailKeys.task(externalId);
+  const link = links.get(taskKey);
+  // Asked for once: what a person makes of the task afterwards is his.
+  if (link === undefined || link.revision > 0) return [];
+  const revises = { link: taskKey, revision: 1, planned: { complete: true } };
+  const effect: Effect = {
+    key: `${taskKey}#1`,
+    kind: retailKinds(number).taskDone,
+    record: { kind: MISSED_RECORD, key: externalId },
+    needs: [taskKey],
+    payload: asJson({ taskKey }),
+    revises,
+  };
+  return [{ revises, effect }];
 }
 
 function taskOf(missed: MissedCall, rules: MissedRules, customerKey: string | undefined): TaskPayload {

@@ -5,7 +5,7 @@ import type { FoldRules } from '../systems/asterisk/fold.ts';
 import { retailKeys } from '../systems/retailcrm/effects/payloads.ts';
 import type { CallsJobContext, EnterpriseAccess } from './calls-access.ts';
 import { CALL_RECORD, MISSED_RECORD } from './calls-effects.ts';
-import { type MissedCall, planMissed } from './calls-missed.ts';
+import { type MissedCall, planMissed, planTaskDone } from './calls-missed.ts';
 import type { CallSource } from './calls-source.ts';
 
 const PAGE = 500;
@@ -79,7 +79,10 @@ export function missedReading(
     recordKind: MISSED_RECORD,
     pages: async function* (slice) {
       await calls.survey(slice);
-      const missed = calls.contacts.missed(slice).filter((one) => calls.contacts.asksForCallback(one));
+      const { contacts } = calls;
+      const missed = contacts
+        .missed(slice)
+        .filter((one) => contacts.asksForCallback(one) || contacts.wasCalledBack(one));
       for (let at = 0; at < missed.length; at += PAGE) yield missed.slice(at, at + PAGE);
     },
     again: find,
@@ -95,6 +98,9 @@ export function missedReading(
     knownBy: (key) => (enterprise.missed.task ? retailKeys.task(key) : retailKeys.order(key)),
     wanted: (missed) => calls.contacts.asksForCallback(missed),
     plan: async (missed) => planMissed(missed, rules),
+    linksOf: (key) => [retailKeys.task(key)],
+    change: async (missed, links) =>
+      calls.contacts.wasCalledBack(missed) ? planTaskDone(missed, links, enterprise) : [],
     keep: async () => 0,
   };
 }

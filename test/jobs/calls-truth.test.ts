@@ -52,3 +52,19 @@ test('two firms whose PBXes give the same ids: to each account its own calls', a
   expect(ids[0]).toEqual(ids[1]);
   for (const firm of firms) expect(firm.truthAgainst()).toEqual([]);
 });
+
+test('a client who is called back in time: his task, made before, is done, and nothing is asked again', async () => {
+  const one = await start({ cdr: { calls: 1, kinds: { calledBack: 1 } }, written: false });
+  const firm = firmOf(one);
+  const { records, truth } = firm.script;
+  const missed = truth.find((call) => call.missed);
+  firm.append(records.filter(({ linkedid }) => linkedid === missed?.linkedid));
+  await one.settle(SYNC);
+  expect(firm.held.tasks()).toMatchObject([{ complete: false }]);
+  firm.append(records.filter(({ linkedid }) => linkedid !== missed?.linkedid));
+  expect(await one.run({ job: retailSyncCalls })).toMatchObject({ exit: 0, result: { updated: 1, failed: 0 } });
+  expect(firm.held.tasks()).toMatchObject([{ complete: true }]);
+  const requests = firm.crm.journal.length;
+  await one.settle(SYNC);
+  expect(firm.crm.journal.length).toBe(requests);
+});

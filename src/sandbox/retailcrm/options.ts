@@ -37,7 +37,7 @@ export interface RetailcrmOptions {
   phonesOnEdit: 'replace' | 'append';
   /** A customer in an upload whose externalId is there already. */
   takenInUpload: 'refused' | 'updated';
-  /** externalIds that `customers/upload` refuses, whatever they hold. */
+  /** externalIds of customers and calls that uploads refuse, whatever they hold. */
   refusedInUpload: readonly string[];
   /** Merging is asynchronous; it is done so long after it was asked for. */
   combineDelayMs: number;

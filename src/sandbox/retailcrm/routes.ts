@@ -11,7 +11,7 @@ import { getHistory } from './history.ts';
 import { getModule, postModuleEdit } from './modules.ts';
 import { getOrder, getOrders, postOrder } from './orders.ts';
 import { getApiVersions, getCredentials, getReference, getSettings, getUser, getUsers } from './reference.ts';
-import { getTasks, postTask } from './tasks.ts';
+import { getTasks, postTask, postTaskEdit } from './tasks.ts';
 import { getManager, postCallsUpload, postEvent } from './telephony.ts';
 import type { Call } from './wire.ts';
 
@@ -50,6 +50,7 @@ export const ROUTES: readonly Route[] = [
   route('GET v5/orders/{key}', 'order_read', getOrder),
   route('GET v5/tasks', 'task_read', getTasks),
   route('POST v5/tasks/create', 'task_write', postTask),
+  route('POST v5/tasks/{key}/edit', 'task_write', postTaskEdit),
   route('POST v5/telephony/call/event', 'telephony_write', postEvent),
   route('POST v5/telephony/calls/upload', 'telephony_write', postCallsUpload),
   route('GET v5/telephony/manager', 'telephony_read', getManager),

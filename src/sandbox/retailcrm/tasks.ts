@@ -10,6 +10,7 @@ import {
   demandNoFaults,
   type Filter,
   filtersOf,
+  notFound,
   objectParameter,
   ok,
   oneOf,
@@ -84,6 +85,16 @@ export function postTask(call: Call): SandboxAnswer {
   } as Fields & Task;
   world.tasks.set(task.id, task);
   return created({ id: task.id });
+}
+
+/** Of a task that stands there `complete` alone can be changed here. */
+export function postTaskEdit(call: Call): SandboxAnswer {
+  const task = call.world.tasks.get(Number(call.params.key));
+  if (!task) throw notFound();
+  const given = objectParameter(call, 'task');
+  demandNoFaults(check.faultsOf({ ...WRITABLE, complete: check.yesNo }, given, call.world, []));
+  if (given.complete === true) task.complete = true;
+  return ok({ id: task.id });
 }
 
 export function getTasks(call: Call): SandboxAnswer {

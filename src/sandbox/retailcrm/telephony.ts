@@ -90,6 +90,7 @@ function callFaults(world: World, given: Fields): Faults {
   const unknown = typeof given.code === 'string' && userByCode(world, given.code) === undefined;
   if (unknown && world.options.unknownCodeInUpload === 'refused')
     faults.code = 'Manager with this code does not exist.';
+  if (world.options.refusedInUpload.includes(String(given.externalId))) faults.externalId = 'Refused by the account.';
   return faults;
 }
 

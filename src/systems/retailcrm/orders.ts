@@ -4,6 +4,7 @@ import { idsQuery, type ListPage, PAGE, pagesOf, rowsByIds } from './lists.ts';
 import { type OnSend, orMissing, type Params, type Requests } from './requests.ts';
 import {
   createdAnswer,
+  doneAnswer,
   type OrderChangeWire,
   type OrderWire,
   orderAnswer,
@@ -41,6 +42,8 @@ export interface RetailOrders {
   tasksOf(customerId?: number): AsyncGenerator<ListPage<Task>>;
   /** The new task's id. */
   createTask(task: TaskDraft, onSend?: OnSend): Promise<number>;
+  /** Marks a task as done; of one that is done already nothing changes. False where it was deleted. */
+  completeTask(id: number, onSend?: OnSend): Promise<boolean>;
 }
 
 export function orderRequests(requests: Requests): RetailOrders {
@@ -100,5 +103,16 @@ export function orderRequests(requests: Requests): RetailOrders {
     },
     tasksOf,
     createTask,
+    completeTask: async (id, onSend) => {
+      const params = { ...site, task: JSON.stringify({ complete: true }) };
+      const given = {
+        route: 'tasks.edit',
+        path: `/api/v5/tasks/${id}/edit`,
+        schema: doneAnswer,
+        params,
+        repeatable: true,
+      };
+      return !((await orMissing(post(given, onSend))) instanceof RemoteError);
+    },
   };
 }

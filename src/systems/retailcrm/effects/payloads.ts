@@ -11,6 +11,7 @@ export const retailKinds = (enterprise: string) => ({
   customer: `retailcrm.customer@${enterprise}`,
   call: `retailcrm.call@${enterprise}`,
   task: `retailcrm.task@${enterprise}`,
+  taskDone: `retailcrm.task-done@${enterprise}`,
   order: `retailcrm.order@${enterprise}`,
 });
 
@@ -67,6 +68,12 @@ export interface TaskPayload {
   customerKey?: string;
 }
 
+/** Completes a task: the client was called back before it was due. */
+export interface TaskDonePayload {
+  /** Key of the effect whose remote id is the task's; also among the effect's needs. */
+  taskKey: string;
+}
+
 export interface OrderPayload {
   externalId: string;
   phone: string;
@@ -78,6 +85,6 @@ export interface OrderPayload {
   customerKey?: string;
 }
 
-export function asJson(payload: CustomerPayload | CallPayload | TaskPayload | OrderPayload): Json {
+export function asJson(payload: CustomerPayload | CallPayload | TaskPayload | TaskDonePayload | OrderPayload): Json {
   return { ...payload } as unknown as Json;
 }
