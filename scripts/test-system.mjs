@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { startAsterisk } from './system/asterisk.mjs';
 import { programOf } from './system/debian.mjs';
 import { startMariadb } from './system/mariadb.mjs';
 import { Skip } from './system/skip.mjs';
@@ -122,6 +123,16 @@ async function mariadb() {
   }
 }
 
+async function asterisk() {
+  const { env, stop } = await startAsterisk();
+  try {
+    await systemTest('asterisk', env);
+    return 'it rang at retail:call over AMI, and its own Master.csv told of the click';
+  } finally {
+    await stop();
+  }
+}
+
 async function browser() {
   const program = await programOf('chromium', 'chromium');
   await systemTest('report-page', { SDELKA_CHROMIUM: program });
@@ -156,6 +167,7 @@ const checks = [
   ['the packed program installs and starts', packAndInstall],
   ['the installed program does its work', demoOfInstalled],
   ['call records are read from a real MariaDB', mariadb],
+  ['a real Asterisk takes a click and tells of it', asterisk],
   ['the report page shows in a real browser', browser],
   ["the crash loops of Kaspi's stream hold at every step", crashLoopsOfKaspi],
   ["the crash loops of 1C's stream hold", crashLoopsOf('onec')],

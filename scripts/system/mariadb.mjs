@@ -1,41 +1,15 @@
 // A MariaDB of its own for the checks: in a temporary folder, on a free port of loopback, gone afterwards.
 import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import { chownSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { programOf } from './debian.mjs';
+import { freePort, owner, stopped, untilAnswered } from './server.mjs';
 import { Skip } from './skip.mjs';
 
 const run = promisify(execFile);
-const START_MS = 60_000;
-/** Debian's `nobody` and `nogroup`: MariaDB refuses to run as root. */
-const NOBODY = 65_534;
-
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  return port;
-}
-
-async function answers(port) {
-  const socket = connect(port, '127.0.0.1');
-  try {
-    // It greets whoever comes; what does not within that time is not ready.
-    await once(socket, 'data', { signal: AbortSignal.timeout(2000) });
-    return true;
-  } catch {
-    return false;
-  } finally {
-    socket.destroy();
-  }
-}
 
 /**
  * Starts a server and gives the address of a user who may do everything on it. Its own zone is none that a test uses, so that a
@@ -48,7 +22,6 @@ export async function startMariadb() {
     await programOf('mariadb-install-db', 'mariadb-server-core'),
   ];
   const folder = mkdtempSync(join(tmpdir(), 'sdelka-mariadb-'));
-  const owner = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
   const data = join(folder, 'data');
   const log = join(folder, 'log');
   const password = randomBytes(16).toString('hex');
@@ -62,12 +35,7 @@ export async function startMariadb() {
 
   let child;
   const stop = async () => {
-    if (child !== undefined && child.exitCode === null && child.signalCode === null) {
-      const ended = once(child, 'exit');
-      child.kill('SIGTERM');
-      await Promise.race([ended, delay(20_000, undefined, { ref: false })]);
-      child.kill('SIGKILL');
-    }
+    if (child !== undefined) await stopped(child);
     rmSync(folder, { recursive: true, force: true });
   };
   try {
@@ -86,10 +54,7 @@ export async function startMariadb() {
       ...['--innodb-buffer-pool-size=32M', '--innodb-flush-log-at-trx-commit=0'],
     ];
     child = spawn(server, options, { ...owner, cwd: folder, stdio: 'ignore' });
-    for (const begun = Date.now(); !(await answers(port)); await delay(200)) {
-      if (child.exitCode !== null) throw new Error(`it ended: ${readFileSync(log, 'utf8').trim().split('\n').at(-1)}`);
-      if (Date.now() - begun > START_MS) throw new Error(`it did not answer within ${START_MS / 1000} s`);
-    }
+    await untilAnswered(port, child, log);
     return { url: `mysql://tester:${password}@127.0.0.1:${port}/`, stop };
   } catch (error) {
     await stop();
