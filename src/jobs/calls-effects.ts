@@ -7,6 +7,11 @@ export const CALL_RECORD = 'call';
 /** What they call a missed call that somebody is to call back. */
 export const MISSED_RECORD = 'missed-call';
 
+/** Our own number that was called. What a caller from the Internet dials may be any text, and a route for all numbers writes `s`. */
+export function ownNumber(line: string | undefined): string | undefined {
+  return line !== undefined && /^\+?[\d()\s-]{3,}$/.test(line) ? line : undefined;
+}
+
 /** The customer of a phone (E.164); named after it until a person writes another name. */
 export function customerEffect(
   record: RecordRef,

@@ -10,7 +10,7 @@ import {
   retailKinds,
   type TaskPayload,
 } from '../systems/retailcrm/effects/payloads.ts';
-import { customerEffect, MISSED_RECORD } from './calls-effects.ts';
+import { customerEffect, MISSED_RECORD, ownNumber } from './calls-effects.ts';
 import type { PlannedCall } from './calls-plan.ts';
 
 /** A missed call as far as its task and order need it. */
@@ -50,7 +50,7 @@ function contactOf(call: Call, { stored, phone, user }: PlannedCall): Contact | 
     linkedid,
     isFullNumber: phone !== undefined,
     waitSeconds,
-    line: stored.line,
+    line: ownNumber(stored.line),
     user,
   };
   return { ...contact, missed };
@@ -199,6 +199,7 @@ function taskOf(missed: MissedCall, rules: MissedRules, customerKey: string | un
     text: textOf(missed, rules),
     marker: `sdelka ${missed.externalId}`,
     due: new Date(+missed.startedAt + dueMs).toISOString(),
+    calledAt: missed.startedAt.toISOString(),
     phone: missed.phone,
     ...(who === undefined ? {} : { performer: who }),
     ...(customerKey === undefined ? {} : { customerKey }),

@@ -5,7 +5,7 @@ import type { Call, StoredCall } from '../domain/call.ts';
 import { dialledPhone } from '../domain/dialled-phone.ts';
 import type { Effect, Plan, RecordRef } from '../domain/effect.ts';
 import { asJson, type CallPayload, retailKeys, retailKinds } from '../systems/retailcrm/effects/payloads.ts';
-import { CALL_RECORD, customerEffect } from './calls-effects.ts';
+import { CALL_RECORD, customerEffect, ownNumber } from './calls-effects.ts';
 import { recordingUrl } from './calls-recording.ts';
 
 /** What the mapping and the settings say of an enterprise's calls. */
@@ -95,6 +95,7 @@ function effectsOf(call: Call, { record, stored, phone, user }: Told, enterprise
   const { incoming, outgoing, missed } = enterprise.createCustomers;
   const wantsCustomer = direction === 'out' ? outgoing : answered ? incoming : missed;
   const manager = answered ? user : undefined;
+  const line = ownNumber(stored.line);
   const customer =
     phone !== undefined && wantsCustomer ? customerEffect(record, { enterprise, phone, manager }) : undefined;
   const payload: CallPayload = {
@@ -108,7 +109,7 @@ function effectsOf(call: Call, { record, stored, phone, user }: Told, enterprise
     duration: call.talkSeconds,
     durationWaiting: call.waitSeconds,
     ...(stored.recordingUrl === undefined ? {} : { recordUrl: stored.recordingUrl }),
-    ...(stored.line === undefined ? {} : { externalPhone: stored.line }),
+    ...(line === undefined ? {} : { externalPhone: line }),
   };
   const upload: Effect = {
     key: retailKeys.call(call.externalId),

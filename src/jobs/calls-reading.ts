@@ -10,6 +10,9 @@ import type { CallSource } from './calls-source.ts';
 
 const PAGE = 500;
 
+/** Less than the job's overlap: who waits longer than that for a recording might not be read any more. */
+const LONGEST_WAIT_MS = 5 * 3_600_000;
+
 /** By which rules an enterprise's rows become calls. */
 export function foldRules(
   { extensions, trunks, internalLength, outboundPrefix, cdr }: Enterprise,
@@ -30,11 +33,12 @@ export interface CallReadingOptions {
 export function callReading(context: CallsJobContext, { access, calls, found }: CallReadingOptions): Reading<Call> {
   const { tables, now } = context;
   /** A recording's name may come later than the row; an uploaded call cannot be given it any more. */
-  const awaitsRecording = ({ answered, recording, endedAt }: Call) =>
+  const awaitsRecording = ({ answered, recording, startedAt, endedAt }: Call) =>
     answered &&
     !recording &&
     access.recordingsBase !== undefined &&
-    +endedAt + access.enterprise.recordings.graceMs > +now;
+    +endedAt + access.enterprise.recordings.graceMs > +now &&
+    +startedAt + LONGEST_WAIT_MS > +now;
 
   return {
     recordKind: CALL_RECORD,

@@ -85,7 +85,7 @@ export function callSource(context: CallsJobContext, access: EnterpriseAccess, c
       if (isSurveyed(range)) return;
       for await (const _ of read(range)) if (context.signal.aborted) return;
     },
-    report: complaints.report,
+    report: () => complaints.report(cdr.skipped ?? 0),
   };
 }
 
@@ -113,7 +113,13 @@ function complaintsOf({ log }: CallsJobContext, { enterprise, zone }: Enterprise
       const wrong = told.filter((seconds) => Math.abs(seconds) >= SKEW_SECONDS);
       if (wrong.length > told.length / 2) skewSeconds ??= wrong[0];
     },
-    report() {
+    report(skipped: number) {
+      if (skipped > 0) {
+        log.warn(
+          { enterprise: enterprise.number, rows: skipped },
+          'rows of the call records are left out: they have no readable time or no id, or are broken lines',
+        );
+      }
       if (undirected.size > 0) {
         const [example] = undirected;
         log.warn(

@@ -99,6 +99,7 @@ describe('who is to be called back', () => {
     expect(effects[1]?.payload).toEqual({
       text: `Перезвонить ${PHONE}: пропущенный звонок 22.11 14:30, ждал 25 с, линия 375170000001`,
       ...{ marker: 'sdelka pbx1:7', due: '2026-11-22T11:45:00.000Z', phone: PHONE, performer: 25, customerKey },
+      calledAt: '2026-11-22T11:30:00.000Z',
     });
     const english = plan({}, { ...missed, waitSeconds: 65, line: undefined }, 'en').effects[1]?.payload;
     expect(english).toMatchObject({ text: `Call back ${PHONE}: missed call 2026-11-22 14:30, waited 1 min 5 s` });

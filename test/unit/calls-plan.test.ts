@@ -202,6 +202,19 @@ describe('what is planned of a call', () => {
     });
   });
 
+  test('what was dialled is shown as it is; only a number goes with the call', () => {
+    for (const [did, sent] of [
+      ['s', undefined],
+      ['<b>1</b>', undefined],
+      ['12', undefined],
+      ['+375 (17) 000-00-01', true],
+    ] as const) {
+      const { plan, stored } = planCall(call({ did }), rules);
+      expect([stored?.line, plan.effects[1]?.payload]).toMatchObject([did, sent ? { externalPhone: did } : {}]);
+      expect(Object.hasOwn(plan.effects[1]?.payload as object, 'externalPhone')).toBe(sent === true);
+    }
+  });
+
   test('the day is the local one; the hash follows the rows and what the mapping makes of them', () => {
     const late = call({ startedAt: new Date('2026-11-22T21:30:00Z') });
     expect(planCall(late, rules).stored?.day).toBe('2026-11-23');

@@ -50,10 +50,12 @@ describe('retail:sync-calls', () => {
   let warnings: { message: string; [name: string]: unknown }[];
   let down: Set<string>;
   let lookbackMs: number;
+  let onRead: () => void;
+  let skipped: number;
 
   beforeEach(async () => {
     fresh = await freshDatabase('sqlite');
-    [rows, base, down, lookbackMs] = [[], undefined, new Set(), 24 * HOUR];
+    [rows, base, down, lookbackMs, onRead, skipped] = [[], undefined, new Set(), 24 * HOUR, () => undefined, 0];
     enterprises = [{ ...defaultEnterprise(), trunks: ['PJSIP/trunk-a'] }];
   });
   afterEach(() => fresh.dispose());
@@ -63,6 +65,7 @@ describe('retail:sync-calls', () => {
     const source: CdrSource = {
       async *rows({ from, to }) {
         reads.push([from, to].map((at) => (+NOW - +at) / MINUTE).join('–'));
+        onRead();
         yield rows
           .filter((one) => one.host === host && one.start >= from && one.start < to)
           .sort((one, other) => +one.start - +other.start);
@@ -70,6 +73,7 @@ describe('retail:sync-calls', () => {
       rowsOf: async (linkedid) => rows.filter((one) => one.host === host && one.linkedid === linkedid),
       about: async () => ({ columns: [], newest: undefined }),
       close: async () => undefined,
+      skipped,
     };
     const cdr = async () => {
       if (!down.has(host)) return source;
@@ -84,10 +88,11 @@ describe('retail:sync-calls', () => {
     now?: Date;
     only?: readonly string[];
     sink?: PlanSink;
+    signal?: AbortSignal;
   }
 
   /** One pass; what it stored is in the database. */
-  async function pass({ now = NOW, only, sink }: Given = {}) {
+  async function pass({ now = NOW, only, sink, signal = new AbortController().signal }: Given = {}) {
     [reads, warnings] = [[], []];
     const quiet = () => undefined;
     const warn = (about: unknown, message = '') => void warnings.push({ ...(about as object), message });
@@ -101,7 +106,7 @@ describe('retail:sync-calls', () => {
         ...{ job: retailSyncCalls as never, database, clients: { enterprises: enterprises.map(accessOf) } },
         ...{ settings: { LOCALE: 'ru' }, mapping: {}, handlers: async () => [], flags: new Set<string>(), log, only },
         ...{ tables: { calls: callBook(database, false) } as never, clock: systemClock },
-        ...{ signal: new AbortController().signal, windowStart: () => new Date(+now - lookbackMs) },
+        ...{ signal, windowStart: () => new Date(+now - lookbackMs) },
       },
       { counts, now, sinkOf, adopting: false },
     )) as unknown as CallsJobContext;
@@ -143,6 +148,39 @@ describe('retail:sync-calls', () => {
     expect(await planned('call')).toContain(idOf({ ago: 4 }));
     await pass({ now: new Date(+NOW + 20 * MINUTE) });
     expect(await planned('call')).toHaveLength(3);
+  });
+
+  test('a grace time longer than what is read again loses no call', async () => {
+    base = 'https://rec.example';
+    enterprises = enterprises.map((one) => ({ ...one, recordings: { ...one.recordings, graceMs: 48 * HOUR } }));
+    rows = [row({ ago: 290 }), row({ ago: 301 })];
+    await pass();
+    expect(await planned('call')).toEqual([idOf({ ago: 301 })]);
+    lookbackMs = 1;
+    await pass({ now: new Date(+NOW + 20 * MINUTE) });
+    expect(await planned('call')).toHaveLength(2);
+  });
+
+  test('a stop in the middle of a query ends the pass without a failure; what was left out is told', async () => {
+    const stop = new AbortController();
+    rows = [row({ ago: 60 })];
+    skipped = 3;
+    onRead = () => {
+      stop.abort('SIGTERM');
+      throw stop.signal.reason;
+    };
+    expect(await pass({ signal: stop.signal })).toMatchObject({ fetched: 0, failed: 0 });
+    expect(await readCursor(fresh.database.db, 'retail:sync-calls/0001')).toBeUndefined();
+    expect(warnings).toEqual([]);
+    onRead = () => undefined;
+    await pass();
+    expect(warnings).toMatchObject([{ enterprise: '0001', rows: 3 }]);
+    const other = new AbortController();
+    onRead = () => {
+      other.abort('SIGTERM');
+      throw new Error('no stop of ours');
+    };
+    await expect(pass({ signal: other.signal })).rejects.toThrow('no stop of ours');
   });
 
   test('anonymous callers and unknown directions are kept, not uploaded; the latter and a wrong zone are told of once', async () => {

@@ -112,6 +112,12 @@ describe('calls of a range', () => {
     expect((await pagesOf([full])).flat()).toEqual(foldCalls([full], rules));
   });
 
+  test('are given once: rows that start later than any call lasts begin no other one', async () => {
+    const pages = await pagesOf([row(0, 'long'), row(3600, 'other'), row(7 * 3600, 'long'), row(8 * 3600, 'long')]);
+    expect(idsOf(pages)).toEqual(['long', 'other']);
+    expect(idsOf(await pagesOf([row(-3600, 'before'), row(6 * 3600, 'before')]))).toEqual([]);
+  });
+
   test('none at all give no page', async () => {
     expect(await pagesOf([])).toEqual([]);
   });

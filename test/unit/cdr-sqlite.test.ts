@@ -155,10 +155,15 @@ describe('time', () => {
       row('2026-09-14 10:00:00', ''),
       row('2026-09-14 10:xx', '1.1'),
       row('2026-09-14 10:00:00+05', '1789362000.2', { duration: 'long', billsec: null, sequence: 'x' }),
+      row('2026-09-14 05:30:00', '1789363800.3', { duration: '999999999999999', billsec: '4294967295' }),
     ]);
     const source = await openCdr(placeOf(path, { zone: 'UTC' }));
     const found = await rowsOf(source, '2026-09-14T04:00:00Z', '2026-09-14T11:00:00Z');
-    expect(found).toMatchObject([{ start: new Date('2026-09-14T05:00:00Z'), duration: 0, billsec: 0 }]);
+    const half = new Date('2026-09-14T05:30:00Z');
+    expect(found).toMatchObject([
+      { start: new Date('2026-09-14T05:00:00Z'), duration: 0, billsec: 0 },
+      { start: half, end: half, duration: 0, billsec: 0 },
+    ]);
     expect(source.skipped).toBe(2);
   });
 });

@@ -137,6 +137,18 @@ describe('tasks', () => {
   });
 });
 
+test('tasks and orders are shown without the phone that their texts hold; a task is sought back to its call', () => {
+  const it = { parts: {} } as unknown as Pick<RetailScene, 'parts'>;
+  const [, , tasks, , orders] = retailEffects(it.parts);
+  const calledAt = '2026-11-20T08:45:00.000Z';
+  const task = taskEffect(1, { phone: '2345678', text: 'Call back 2345678, now', calledAt }).payload;
+  expect(JSON.stringify(tasks?.describe(task))).not.toContain('2345678');
+  expect(tasks?.since?.(task)).toEqual(new Date('2026-11-19T08:45:00Z'));
+  expect(tasks?.since?.(taskEffect(1).payload)).toEqual(new Date('2026-10-20T09:15:00Z'));
+  const order = orderEffect(1, { phone: '0291000001', comment: 'Call back 0291000001' }).payload;
+  expect(JSON.stringify(orders?.describe(order))).not.toContain('0291000001');
+});
+
 describe('draft orders', () => {
   test('are made with the customer, to be called, once', async () => {
     const it = await scene();

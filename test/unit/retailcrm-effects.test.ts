@@ -86,6 +86,11 @@ describe('customers', () => {
     await it.deliver([customerEffect(phoneOf(2)), customerEffect(phoneOf(3))]);
     expect(await it.idOf(customerKey(phoneOf(3)))).toBe('903');
     expect(it.crm.customers().filter(({ externalId }) => externalId === 'tel-375291000002')).toHaveLength(1);
+    // Telephony shows one of both; the search shows the other.
+    it.crm.configure({ nameFilter: 'digits' });
+    it.crm.seed({ customers: [person('+7 9 291000005', { id: 100 }), person('029 100 00 05', { id: 905 })] });
+    const { requests: both } = await it.deliver([customerEffect(phoneOf(5))]);
+    expect([both, await it.idOf(customerKey(phoneOf(5)))]).toEqual([[LOOK_UP, 'GET customers'], '905']);
     it.crm.configure({
       scopes: ['customer_read', 'customer_write', 'user_read', 'reference_read'],
       nameFilter: 'digits',
@@ -147,6 +152,10 @@ describe('customers', () => {
     const { payload } = customerEffect(phoneOf(1), { manager: 'anna@retail.example' });
     const shown = handler?.describe(payload);
     expect(shown).toEqual({ phone: '+375*******01', firstName: '+375*******01', manager: 'a***@***.example' });
+    const recordUrl = 'https://rec.example/external-201-0291000001-20261120-090001-1795000000.1.wav';
+    const call = retailEffects(it.parts)[1]?.describe(callEffect(1, { recordUrl }).payload);
+    expect(JSON.stringify(call)).not.toContain('1000001');
+    expect(call).toMatchObject({ recordUrl: expect.stringMatching(/-029\*{7}-20261120-090001-1795000000\.1\.wav$/) });
   });
 });
 

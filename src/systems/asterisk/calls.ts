@@ -25,7 +25,7 @@ export async function* callsIn(
   { longestMs = 6 * HOUR_MS, pageSize = 500 }: CallsInOptions = {},
 ): AsyncGenerator<readonly Call[]> {
   const window = { from: new Date(+range.from - longestMs), to: new Date(+range.to + longestMs) };
-  const open = new OpenCalls(range, longestMs);
+  const open = new OpenCalls(range);
   let page: Call[] = [];
   for await (const rows of source.rows(window)) {
     for (const row of rows) {
@@ -48,14 +48,12 @@ export async function* callsIn(
 /** Rows come in order of their start, so calls stand here in order of theirs. */
 class OpenCalls {
   readonly #range: Range;
-  readonly #longestMs: number;
   readonly #rows = new Map<string, Held>();
-  /** Calls that began before the range, with that time: their later rows are none of its own. */
-  readonly #earlier = new Map<string, number>();
+  /** Calls that began before the range, or were given already: later rows of theirs begin no call. */
+  readonly #past = new Set<string>();
 
-  constructor(range: Range, longestMs: number) {
+  constructor(range: Range) {
     this.#range = range;
-    this.#longestMs = longestMs;
   }
 
   add(row: CdrRow): void {
@@ -65,9 +63,8 @@ class OpenCalls {
       known.rows.push(packed(row));
       return;
     }
-    const began = this.#earlier.get(id);
-    if (began !== undefined && +row.start <= began + this.#longestMs) return;
-    if (row.start < this.#range.from) this.#earlier.set(id, +row.start);
+    if (this.#past.has(id)) return;
+    if (row.start < this.#range.from) this.#past.add(id);
     else if (row.start < this.#range.to) this.#rows.set(id, { start: +row.start, rows: [packed(row)] });
   }
 
@@ -76,6 +73,7 @@ class OpenCalls {
     for (const [id, { start, rows }] of this.#rows) {
       if (start >= instantMs) return;
       this.#rows.delete(id);
+      this.#past.add(id);
       yield rows.map(unpacked);
     }
   }

@@ -74,6 +74,9 @@ export interface RowReading {
 /** Clocks of ids and of rows are one, but an id is made a moment before or after its record. */
 const SLACK_MS = 2000;
 
+/** 31 days. Longer ones are what a clock that was set leaves behind: such a call would never be over. */
+const LONGEST_SECONDS = 31 * 86_400;
+
 /** MikoPBX gives each row an id of its own, `mikopbx-1754220600.13_aB3dE5gH7j`: the channel's and letters by chance. */
 const ownSuffix = /(\d{9,11}\.\d+)_[A-Za-z0-9]{6,16}$/;
 
@@ -90,7 +93,8 @@ export function rowOf(raw: RawRow, reading: RowReading): CdrRow | undefined {
 
   const told = secondsOf(text('duration'));
   const end = instantOf('end', raw, reading, start + (told ?? 0) * 1000);
-  const ended = end !== undefined && end >= start ? end : start + (told ?? 0) * 1000;
+  const isEnd = end !== undefined && end >= start && end - start <= LONGEST_SECONDS * 1000;
+  const ended = isEnd ? end : start + (told ?? 0) * 1000;
   // Some backends write the year 1970 for no answer.
   const answered = instantOf('answer', raw, reading, start);
   const answer = answered !== undefined && answered >= start - SLACK_MS ? Math.max(answered, start) : undefined;
@@ -135,5 +139,6 @@ function instantOf(field: CdrField, raw: RawRow, reading: RowReading, notBefore:
 
 function secondsOf(text: string): number | undefined {
   if (!/^\d+([.,]\d+)?$/.test(text)) return undefined;
-  return Math.round(Number(text.replace(',', '.')));
+  const seconds = Math.round(Number(text.replace(',', '.')));
+  return seconds <= LONGEST_SECONDS ? seconds : undefined;
 }

@@ -125,10 +125,14 @@ function applied(record: CallRecord | undefined): Json {
   return { ...rest, date: date.toISOString() } as Json;
 }
 
-function describe({ phone, user, externalPhone, externalId: _id, ...rest }: CallPayload): Record<string, Json> {
+/** The PBX names recordings after the client's number, in its own spelling: the end of it is the same in all. */
+function describe({ phone, user, externalPhone, recordUrl, ...others }: CallPayload): Record<string, Json> {
+  const { externalId: _id, ...rest } = others;
+  const end = phone.replace(/\D/g, '').slice(-7);
   return {
     ...rest,
     phone: maskPhone(phone),
+    ...(recordUrl === undefined ? {} : { recordUrl: recordUrl.replaceAll(end, '*'.repeat(end.length)) }),
     ...(user === undefined ? {} : { user: shownUser(user) }),
     ...(externalPhone === undefined ? {} : { externalPhone: maskPhone(externalPhone) }),
   };

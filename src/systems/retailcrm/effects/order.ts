@@ -110,7 +110,7 @@ function describe(payload: OrderPayload): Record<string, Json> {
   const { phone, firstName, comment, manager, method, status } = payload;
   const name = firstName.replace(/\D/g, '').length >= 7 ? maskPhone(phone) : firstName;
   const details = { method: method ?? null, status: status ?? null, manager: shownUser(manager) };
-  return { phone: maskPhone(phone), firstName: name, comment, ...details };
+  return { phone: maskPhone(phone), firstName: name, comment: comment.replaceAll(phone, maskPhone(phone)), ...details };
 }
 
 function payloadOf({ row }: Delivery): OrderPayload {

@@ -61,6 +61,8 @@ export interface TaskPayload {
   marker: string;
   /** ISO-8601 UTC. */
   due: string;
+  /** When the missed call began, ISO-8601 UTC: the task cannot be older. */
+  calledAt?: string;
   /** E.164, or as the PBX wrote it. */
   phone: string;
   performer?: UserRef;

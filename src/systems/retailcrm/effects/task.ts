@@ -9,7 +9,7 @@ import { asJson, retailKinds, type TaskPayload } from './payloads.ts';
 import { taskFinder } from './task-find.ts';
 
 const DAY_MS = 86_400_000;
-/** A task is made at most so long before it is due. */
+/** Where the call's time is not told: a task is made at most so long before it is due. */
 const LONGEST_DUE_MS = 31 * DAY_MS;
 
 /** Who gets a task, and what is to be told of it. */
@@ -114,15 +114,21 @@ export function taskHandler(options: RetailEffectOptions): EffectHandler {
     goesWithout: true,
     counts: 'created',
     hangsOn: (payload) => (payload as unknown as TaskPayload).customerKey ?? '',
-    since: (payload) => new Date(Date.parse((payload as unknown as TaskPayload).due) - LONGEST_DUE_MS),
+    since: (payload) => earliestOf(payload as unknown as TaskPayload),
     send,
     look,
     describe: (payload) => describe(payload as unknown as TaskPayload),
   };
 }
 
+/** A day before the call, for the account's dates may be read in another zone than its own. */
+function earliestOf({ calledAt, due }: TaskPayload): Date {
+  return new Date(calledAt === undefined ? Date.parse(due) - LONGEST_DUE_MS : Date.parse(calledAt) - DAY_MS);
+}
+
 function describe({ text, marker, due, phone, performer }: TaskPayload): Record<string, Json> {
-  return { text, commentary: marker, due, phone: maskPhone(phone), performer: shownUser(performer) };
+  const [shown, hidden] = [maskPhone(phone), text.replaceAll(phone, maskPhone(phone))];
+  return { text: hidden, commentary: marker, due, phone: shown, performer: shownUser(performer) };
 }
 
 function payloadOf({ row }: Delivery): TaskPayload {
