@@ -48,7 +48,7 @@ function shown(words: string): string {
 }
 
 /** RetailCRM itself refused to answer this question: not for the key as such, not for haste, and no page of something in between. */
-export function isWithheld(error: unknown): boolean {
+export function isWithheld(error: unknown): error is RemoteError {
   if (!(error instanceof RemoteError) || error.outcome !== 'refused') return false;
   const words = wordsOf(error.answer);
   return words !== undefined && !/"apiKey"|^account does not exist/i.test(words);

@@ -76,7 +76,7 @@ export function requesting(api: SystemHttp, options: RetailcrmOptions): Requests
       const { timeZone } = await get('settings', '/api/v5/settings', settingsAnswer);
       return timeZone !== undefined && isZone(timeZone) ? timeZone : undefined;
     } catch (error) {
-      if (error instanceof Error && isWithheld(error)) return zoneInstead(error.message, error);
+      if (isWithheld(error)) return zoneInstead(error.message, error);
       throw error;
     }
   }

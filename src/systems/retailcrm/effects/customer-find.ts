@@ -1,4 +1,4 @@
-import { RemoteError } from '../../../base/remote-error.ts';
+import { isWithheld } from '../errors.ts';
 import { phonesTyped } from '../phones.ts';
 import type { Customer } from '../schema.ts';
 import type { RetailEffectOptions } from './context.ts';
@@ -98,10 +98,13 @@ export function customerFinder(options: RetailEffectOptions) {
     if (byTelephony) {
       try {
         const { customer } = await crm.managerByPhone(phone);
-        return customer === undefined ? [] : [customer];
+        if (customer === undefined) return [];
+        // Who only looks alike may stand before the one whose phone it is.
+        if (phonesOf(customer).includes(phone)) return [customer];
       } catch (error) {
-        if (!(error instanceof RemoteError) || error.outcome !== 'refused' || error.code === 'REMOTE_BUSY') throw error;
-        // The key may lack the right, or the account the method; one phone that is refused says nothing of the others.
+        // The key may lack the right, or the account the method. While telephony is off, clients wait as their calls do: the search finds fewer.
+        if (!isWithheld(error)) throw error;
+        // One phone that is refused says nothing of the others.
         if (error.status !== 400) byTelephony = false;
       }
     }
