@@ -19,8 +19,18 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const READMES = ['README.md', 'README.ru.md'] as const;
 const GUIDES = ['docs/kaspi.md', 'docs/kaspi.ru.md'] as const;
 const ONEC = ['docs/onec.md', 'docs/onec.ru.md'] as const;
+const CALLS = ['docs/calls.md', 'docs/calls.ru.md'] as const;
 const OPERATING = ['docs/operating.md', 'docs/operating.ru.md'] as const;
-const PAGES = [...READMES, ...GUIDES, ...ONEC, ...OPERATING, 'CONTRIBUTING.md', 'CHANGELOG.md', 'DECISIONS.md'];
+const PAGES = [
+  ...READMES,
+  ...GUIDES,
+  ...ONEC,
+  ...CALLS,
+  ...OPERATING,
+  'CONTRIBUTING.md',
+  'CHANGELOG.md',
+  'DECISIONS.md',
+];
 
 function read(path: string): string {
   return readFileSync(join(ROOT, path), 'utf8');
@@ -104,7 +114,7 @@ describe.each(READMES)('%s', (path) => {
 });
 
 test('both languages tell the same: the same headings, the same rows, the same blocks', () => {
-  for (const [one, other] of [READMES, GUIDES, ONEC, OPERATING]) {
+  for (const [one, other] of [READMES, GUIDES, ONEC, CALLS, OPERATING]) {
     const shape = (path: string) => {
       const text = read(path);
       return {
@@ -152,6 +162,9 @@ function reportedKinds(): string[] {
     ...['create', 'dropped', 'id', 'state'].map(
       (file) => [`src/systems/onec/effects/${file}.ts`, /\bkind: '(\w+)',\s+subject\b/g] as const,
     ),
+    ...['call', 'context', 'customer', 'order', 'task'].map(
+      (file) => [`src/systems/retailcrm/effects/${file}.ts`, /'(retail_\w+)'/g] as const,
+    ),
     ['src/jobs/onec-export-options.ts', /\.report\('(\w+)'/g],
     ['src/jobs/onec-import-reading.ts', /\.report\('(\w+)'/g],
   ] as const;
@@ -163,7 +176,8 @@ test.each(OPERATING)('%s says of every alert what to do', (path) => {
   const reported = reportedKinds();
   const ofAmo = ['conflict', 'deal_gone', 'in_doubt', 'mapping', 'max_changes'];
   const ofOnec = ['document_gone', 'goods_off', 'onec_ambiguous', 'onec_dropped', 'onec_lines'];
-  expect(new Set(reported)).toEqual(new Set([...ofAmo, ...ofOnec]));
+  const ofRetail = ['retail_code', 'retail_mapping', 'retail_user'];
+  expect(new Set(reported)).toEqual(new Set([...ofAmo, ...ofOnec, ...ofRetail]));
   expect([...HEALTH_KINDS, ...reported, 'audit', ...DIFFERENCE_KINDS].filter((kind) => !rows.has(kind))).toEqual([]);
 });
 
@@ -203,8 +217,22 @@ test.each(ONEC)('every mapping in %s is valid', async (path) => {
   }
 });
 
+test.each(CALLS)('every mapping in %s is valid', async (path) => {
+  const mappings = blocks(read(path), 'yaml');
+  const baseDir = await mkdtemp(join(tmpdir(), 'sdelka-docs-'));
+  try {
+    for (const mapping of mappings) {
+      await writeFile(join(baseDir, 'mapping.yaml'), mapping);
+      expect((await loadMapping({ baseDir })).calls).toBeDefined();
+    }
+    expect(mappings.length).toBeGreaterThan(1);
+  } finally {
+    await rm(baseDir, { recursive: true, force: true });
+  }
+});
+
 describe.each(dialects)('%s', (dialect) => {
-  test.each([...READMES, ...GUIDES, ...ONEC, ...OPERATING])('takes every statement in %s', async (path) => {
+  test.each([...READMES, ...GUIDES, ...ONEC, ...CALLS, ...OPERATING])('takes every statement in %s', async (path) => {
     const text = read(path);
     const shell = blocks(text, 'sh').flatMap((block) => /sqlite3 [\w.]+ "\n([^"]+)"/.exec(block)?.[1] ?? []);
     const statements = [...blocks(text, 'sql'), ...shell]
