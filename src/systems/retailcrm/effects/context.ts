@@ -1,5 +1,5 @@
 import { cleanText } from '../../../base/redact.ts';
-import type { Report } from '../../../domain/handler.ts';
+import type { Delivery, Report } from '../../../domain/handler.ts';
 import type { RetailcrmClient } from '../client.ts';
 import type { RetailMemory } from '../memory.ts';
 import type { User } from '../schema.ts';
@@ -38,6 +38,20 @@ export async function userIdsOf(
   const users = refs.some((ref) => typeof ref === 'string') ? await usersOf(options) : [];
   const ids = new Map(users.map(({ email, id }) => [email?.toLowerCase(), id]));
   return (ref) => (typeof ref === 'string' ? ids.get(ref.trim().toLowerCase()) : ref);
+}
+
+/**
+ * The customer whom an effect needs, as the table of phones has him now: since he was bound he may have been merged into another, and
+ * of one who is gone there is nothing to be tied to.
+ */
+export async function customerIdOf(
+  { memory }: Pick<RetailEffectOptions, 'memory'>,
+  { row, ids }: Delivery,
+): Promise<number | undefined> {
+  const { phone, customerKey } = row.payload as unknown as { phone: string; customerKey?: string };
+  // Not bound: he was refused for good, and then the phone alone says who it is.
+  if (customerKey === undefined || !ids.has(customerKey)) return undefined;
+  return (await memory.customers([phone])).get(phone);
 }
 
 /** For people: an id, or an e-mail that shows no more than whose it may be. */

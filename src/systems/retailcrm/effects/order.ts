@@ -3,7 +3,7 @@ import type { Json } from '../../../base/schema.ts';
 import type { Delivery, EffectHandler, Found, Look, Outcome } from '../../../domain/handler.ts';
 import { maskPhone } from '../../../domain/phone.ts';
 import type { OrderDraft } from '../write.ts';
-import { noUserReport, type RetailEffectOptions, shownUser, userIdOf } from './context.ts';
+import { customerIdOf, noUserReport, type RetailEffectOptions, shownUser, userIdOf } from './context.ts';
 import { faultsOf, isOf } from './faults.ts';
 import { asJson, type OrderPayload, retailKinds } from './payloads.ts';
 
@@ -38,7 +38,8 @@ export function orderHandler(options: RetailEffectOptions): EffectHandler {
     const payload = payloadOf(delivery);
     const managerId = await userIdOf(options, payload.manager);
     try {
-      const remoteId = String(await crm.createOrder(draftOf(delivery, managerId), onSend));
+      const customerId = await customerIdOf(options, delivery);
+      const remoteId = String(await crm.createOrder(draftOf(delivery, { managerId, customerId }), onSend));
       if (payload.manager === undefined || managerId !== undefined) return { state: 'done', remoteId };
       const report = noUserReport(enterprise, shownUser(payload.manager) ?? '', 'orders', 'they go without a manager');
       return { state: 'done', remoteId, reports: [report] };
@@ -91,9 +92,13 @@ export function orderHandler(options: RetailEffectOptions): EffectHandler {
   };
 }
 
-function draftOf(delivery: Delivery, managerId: number | undefined): OrderDraft {
-  const { externalId, firstName, phone, comment, method, status, customerKey } = payloadOf(delivery);
-  const customerId = customerKey === undefined ? undefined : delivery.ids.get(customerKey);
+interface Ids {
+  managerId: number | undefined;
+  customerId: number | undefined;
+}
+
+function draftOf(delivery: Delivery, { managerId, customerId }: Ids): OrderDraft {
+  const { externalId, firstName, phone, comment, method, status } = payloadOf(delivery);
   return {
     externalId,
     firstName,
@@ -102,7 +107,7 @@ function draftOf(delivery: Delivery, managerId: number | undefined): OrderDraft 
     ...(method === undefined ? {} : { orderMethod: method }),
     ...(status === undefined ? {} : { status }),
     ...(managerId === undefined ? {} : { managerId }),
-    ...(customerId === undefined ? {} : { customerId: Number(customerId) }),
+    ...(customerId === undefined ? {} : { customerId }),
   };
 }
 

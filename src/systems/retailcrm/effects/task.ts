@@ -3,7 +3,7 @@ import type { Json } from '../../../base/schema.ts';
 import type { Delivery, EffectHandler, Look, Outcome, Report } from '../../../domain/handler.ts';
 import { maskPhone } from '../../../domain/phone.ts';
 import type { TaskDraft } from '../write.ts';
-import { noUserReport, type RetailEffectOptions, shownUser, userIdOf, usersOf } from './context.ts';
+import { customerIdOf, noUserReport, type RetailEffectOptions, shownUser, userIdOf, usersOf } from './context.ts';
 import { faultsOf, isOf } from './faults.ts';
 import { asJson, retailKinds, type TaskPayload } from './payloads.ts';
 import { taskFinder } from './task-find.ts';
@@ -62,7 +62,7 @@ export function taskHandler(options: RetailEffectOptions): EffectHandler {
   async function sendOne(delivery: Delivery, onSend: () => Promise<void>): Promise<Outcome> {
     const payload = payloadOf(delivery);
     const { id, reports } = await performerOf(payload);
-    const customerId = customerIdOf(delivery);
+    const customerId = await customerIdOf(options, delivery);
     const task: TaskDraft = {
       text: payload.text,
       commentary: payload.marker,
@@ -101,9 +101,12 @@ export function taskHandler(options: RetailEffectOptions): EffectHandler {
 
   async function look(deliveries: readonly Delivery[]): Promise<Map<number, Look>> {
     const since = new Date(Math.min(...deliveries.map((delivery) => delivery.since.getTime())));
-    const wanted = deliveries.map((delivery) => {
-      return { row: delivery.row, marker: payloadOf(delivery).marker, customerId: customerIdOf(delivery) };
-    });
+    const wanted = await Promise.all(
+      deliveries.map(async (delivery) => {
+        const customerId = await customerIdOf(options, delivery);
+        return { row: delivery.row, marker: payloadOf(delivery).marker, customerId };
+      }),
+    );
     const found = await finder.find(wanted, since);
     return new Map(wanted.map(({ row, marker }): [number, Look] => [row.id, found(marker)]));
   }
@@ -133,10 +136,4 @@ function describe({ text, marker, due, phone, performer }: TaskPayload): Record<
 
 function payloadOf({ row }: Delivery): TaskPayload {
   return row.payload as unknown as TaskPayload;
-}
-
-/** Absent where the customer was refused for good: then the phone alone says who it is. */
-function customerIdOf(delivery: Delivery): number | undefined {
-  const id = delivery.ids.get(payloadOf(delivery).customerKey ?? '');
-  return id === undefined ? undefined : Number(id);
 }
