@@ -41,6 +41,7 @@ const EVENT_AGE_MS = 7 * DAY_MS;
 /** The watchdog does not judge itself: that is what HEARTBEAT_URL is for. */
 const SELF = 'watchdog';
 const ORDER_JOB = 'kaspi:poll';
+const LISTENERS = ['retail:listen'];
 
 export interface WatchOptions {
   settings: AlertSettings;
@@ -99,6 +100,7 @@ async function judge(options: WatchOptions, now: Date): Promise<HealthFinding[]>
   const facts = await healthFacts(database, {
     now,
     jobs: watched.map(({ name }) => name),
+    listeners: LISTENERS,
     // One more than counts, for the newest may still be at work.
     runs: settings.ALERT_FAIL_STREAK + 1,
     orderJob: ORDER_JOB,

@@ -115,6 +115,9 @@ function russian(finding: HealthFinding): string {
     case 'backlog':
       return `Ждут записи: ${finding.waiting} (порог ${finding.threshold}). Причины покажет sdelka failed`;
     case 'heartbeat':
+      if (finding.isListener) {
+        return `${finding.subject}: молчит ${ruTime(finding.minutes)}. Проверьте, запущен ли он и доступна ли АТС`;
+      }
       return `${finding.subject}: нет удачного прохода ${ruTime(finding.minutes)}. Проверьте, работает ли cron и что говорит sdelka status`;
     case 'freshness':
       return `Kaspi: заказов нет с ${brief(finding.lastOrderAt)} UTC, а обычно за эти часы не меньше ${finding.usually}. Сверьтесь с кабинетом Kaspi`;
@@ -148,6 +151,9 @@ function english(finding: HealthFinding): string {
     case 'backlog':
       return `${finding.waiting} records wait (threshold ${finding.threshold}). sdelka failed shows the reasons`;
     case 'heartbeat':
+      if (finding.isListener) {
+        return `${finding.subject}: silent for ${enTime(finding.minutes)}. See whether it runs and reaches the PBX`;
+      }
       return `${finding.subject}: no good pass for ${enTime(finding.minutes)}. See whether cron runs, and sdelka status`;
     case 'freshness':
       return `Kaspi: no order since ${brief(finding.lastOrderAt)} UTC, where these hours usually bring ${finding.usually} or more. Compare with Kaspi's cabinet`;

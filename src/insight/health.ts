@@ -5,6 +5,8 @@ const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 /** A heartbeat is late when more than this many intervals went by. */
 const INTERVALS = 2.5;
+/** How often a listener that is well says so. */
+const LISTENER_BEAT_MS = MINUTE_MS;
 /** A job that has not run for so long and is not configured any more was taken out of service. */
 export const RETIRED_MS = 7 * DAY_MS;
 /** So long after its end a pause still counts, or each short one would be told as opened and as cleared. */
@@ -36,7 +38,7 @@ export const HEALTH_KINDS = [
 export type HealthFinding =
   | { kind: 'streak' | 'drift'; subject: string; failures: number; error: string | undefined }
   | { kind: 'backlog'; subject: ''; waiting: number; threshold: number }
-  | { kind: 'heartbeat'; subject: string; minutes: number; lastGood: string | undefined }
+  | { kind: 'heartbeat'; subject: string; minutes: number; lastGood: string | undefined; isListener?: true }
   | { kind: 'freshness'; subject: 'kaspi'; lastOrderAt: string; usually: number }
   | { kind: 'token'; subject: string; system: string; hoursLeft: number; renewable: boolean }
   | { kind: 'breaker'; subject: string; until: string }
@@ -61,6 +63,7 @@ export interface HealthLimits {
 export function judgeHealth(facts: HealthFacts, limits: HealthLimits): HealthFinding[] {
   return [
     ...facts.jobs.flatMap((job) => [...streakOf(job, limits.failStreak), ...heartbeatOf(job, limits, facts.now)]),
+    ...listenersOf(facts, limits),
     ...backlogOf(facts.backlog, limits.backlog),
     ...freshnessOf(facts.orders),
     ...tokensOf(facts, limits),
@@ -102,6 +105,17 @@ function heartbeatOf(facts: JobFacts, limits: HealthLimits, now: Date): HealthFi
   if (now.getTime() - lastRunMs > Math.max(RETIRED_MS, allowedMs) && !limits.isConfigured(job)) return [];
   const minutes = Math.floor((now.getTime() - Date.parse(quietSince)) / MINUTE_MS);
   return [{ kind: 'heartbeat', subject: job, minutes, lastGood: heartbeatAt }];
+}
+
+/** One that was silent for so long as to count as taken out of service is not missed any more. */
+function listenersOf({ listeners, now }: HealthFacts, { heartbeatMinutes }: HealthLimits): HealthFinding[] {
+  const allowedMs = Math.max(heartbeatMinutes * MINUTE_MS, INTERVALS * LISTENER_BEAT_MS);
+  return listeners.flatMap(({ name, heartbeatAt }) => {
+    const ageMs = now.getTime() - Date.parse(heartbeatAt);
+    if (ageMs <= allowedMs || ageMs > RETIRED_MS) return [];
+    const minutes = Math.floor(ageMs / MINUTE_MS);
+    return [{ kind: 'heartbeat' as const, subject: name, minutes, lastGood: heartbeatAt, isListener: true as const }];
+  });
 }
 
 function backlogOf(waiting: number, threshold: number): HealthFinding[] {

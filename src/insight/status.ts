@@ -113,7 +113,11 @@ async function jobStatuses({ db }: Database, now: Date, jobs: readonly string[])
     .where((where) => where.or([where('key', 'like', `${CURSOR}%`), where('key', 'like', `${HEARTBEAT}%`)]))
     .execute();
   const values = new Map(meta.map(({ key, value }) => [key, value]));
-  const names = new Set([...jobs, ...runs.map((run) => run.job).sort()]);
+  // A listener has no runs, only a heartbeat.
+  const beating = [...values.keys()]
+    .filter((key) => key.startsWith(HEARTBEAT))
+    .map((key) => key.slice(HEARTBEAT.length));
+  const names = new Set([...jobs, ...runs.map((run) => run.job).sort(), ...beating.sort()]);
   return [...names].map((job) => {
     const run = runs.find((row) => row.job === job);
     const heartbeat = values.get(HEARTBEAT + job) ?? null;

@@ -54,6 +54,8 @@ export interface HealthFacts {
   now: Date;
   /** Jobs that have run here at least once. */
   jobs: readonly JobFacts[];
+  /** Of the listeners that were asked for: those that have run here, with their last heartbeat. */
+  listeners: readonly { name: string; heartbeatAt: InstantText }[];
   /** Records that wait, each counted once. */
   backlog: number;
   oldFailures: readonly OldFailures[];
@@ -65,6 +67,8 @@ export interface HealthFacts {
 export interface HealthQuestions {
   now: Date;
   jobs: readonly string[];
+  /** Commands that stay in the foreground and are to be heard of all the time. */
+  listeners: readonly string[];
   /** How many runs of each job are looked at. */
   runs: number;
   /** The job whose good passes prove that orders were looked for. */
@@ -73,10 +77,11 @@ export interface HealthQuestions {
 
 /** Reads the facts in a handful of indexed queries, whatever the size of the database. */
 export async function healthFacts({ db }: Database, questions: HealthQuestions): Promise<HealthFacts> {
-  const { now, jobs, runs, orderJob } = questions;
+  const { now, jobs, listeners, runs, orderJob } = questions;
   return {
     now,
     jobs: await jobFacts(db, jobs, runs),
+    listeners: await listenerFacts(db, listeners),
     backlog: await backlog(db, new Date(now.getTime() - FRESH_WORK_MS)),
     oldFailures: await oldFailures(db, new Date(now.getTime() - DAY_MS)),
     orders: await orderFlow(db, orderJob),
@@ -124,6 +129,15 @@ async function jobFacts(db: Tx, jobs: readonly string[], limit: number): Promise
         ? await progressOf(db, newest.id, newest.started_at, metaOf.get(`cursor:${job}`)?.updated_at)
         : undefined,
     });
+  }
+  return found;
+}
+
+async function listenerFacts(db: Tx, names: readonly string[]): Promise<HealthFacts['listeners']> {
+  const found: { name: string; heartbeatAt: InstantText }[] = [];
+  for (const name of names) {
+    const heartbeatAt = await getMeta(db, `heartbeat:${name}`);
+    if (heartbeatAt !== undefined) found.push({ name, heartbeatAt });
   }
   return found;
 }

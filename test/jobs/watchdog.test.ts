@@ -371,6 +371,16 @@ describe.each(dialects)('%s', (dialect) => {
     expect(texts()).toEqual([expect.stringMatching(/kaspi:poll: no good pass for 70 min/)]);
   });
 
+  test('a listener that was heard of and fell silent', async () => {
+    settings.ALERT_HEARTBEAT_MINUTES = '5';
+    await write((tx) => setHeartbeat(tx, 'retail:listen', at));
+    await pass();
+    expect(await alerts()).toEqual([]);
+    at = new Date(at.getTime() + 10 * MINUTE);
+    await pass();
+    expect(texts()).toEqual([expect.stringMatching(/retail:listen: silent for \d+ min/)]);
+  });
+
   test('no order for far longer than these hours usually bring', async () => {
     const order = (code: string, ms: number) => ({
       id: code,

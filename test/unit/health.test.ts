@@ -37,7 +37,10 @@ function job(runs: readonly Partial<RunFact>[], more: Partial<JobFacts> = {}): J
 
 function judge(facts: Partial<HealthFacts>, limits: Partial<HealthLimits> = {}): HealthFinding[] {
   return judgeHealth(
-    { now: NOW, jobs: [], backlog: 0, oldFailures: [], orders: undefined, breakers: [], pairs: [], ...facts },
+    {
+      ...{ now: NOW, jobs: [], listeners: [], backlog: 0, oldFailures: [], orders: undefined, breakers: [], pairs: [] },
+      ...facts,
+    },
     {
       failStreak: 3,
       backlog: 25,
@@ -103,6 +106,18 @@ describe('heartbeat', () => {
     expect(late(6 * DAY, lastRan(6 * DAY), unconfigured)).toEqual(['heartbeat kaspi:poll']);
     expect(late(8 * DAY, lastRan(8 * DAY), unconfigured)).toEqual([]);
     expect(late(8 * DAY, lastRan(8 * DAY))).toEqual(['heartbeat kaspi:poll']);
+  });
+
+  test('a listener that falls silent is told, in words of its own, until it counts as taken out of service', () => {
+    const silent = (ms: number, limits: Partial<HealthLimits> = {}) =>
+      judge({ listeners: [{ name: 'retail:listen', heartbeatAt: ago(ms) }] }, limits);
+    expect(silent(5 * MINUTE)).toEqual([]);
+    expect(names(silent(5 * MINUTE + 1))).toEqual(['heartbeat retail:listen']);
+    expect(silent(6 * MINUTE, { heartbeatMinutes: 60 })).toEqual([]);
+    expect(silent(7 * DAY + 1)).toEqual([]);
+    const [finding] = silent(10 * MINUTE);
+    expect(finding && findingText(finding, 'en')).toContain('silent for 10 min');
+    expect(finding && findingText(finding, 'ru')).toContain('молчит 10 мин');
   });
 });
 
