@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { AppError, ExitCode, usageError } from '../base/errors.ts';
+import { RemoteError } from '../base/remote-error.ts';
 import { maskPhone } from '../domain/phone.ts';
 import type { Database } from '../state/database.ts';
 import { saveClick, settleClick } from '../state/retail.ts';
@@ -115,9 +116,14 @@ async function place(
     await settleClick(database, id, status);
     return { call_id: id, status };
   } catch (error) {
-    if (error instanceof AppError) await settleClick(database, id, error.code);
+    if (error instanceof AppError) await settleClick(database, id, isInDoubt(error) ? 'unknown' : error.code);
     throw error;
   }
+}
+
+/** The PBX may have taken it, so that the phone may ring. */
+function isInDoubt(error: AppError): boolean {
+  return error instanceof RemoteError && error.outcome === 'in-doubt';
 }
 
 async function ring(

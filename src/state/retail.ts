@@ -98,7 +98,13 @@ export interface Click {
   requestedAt: Date;
 }
 
-/** Keeps a click. With `unlessSince`: only where that extension has not called that phone since then; says whether it was kept. */
+/** What has become of a click whose phone may ring still; any other word, such as an error's code, means that it does not. */
+const MAY_RING = ['queued', 'answered', 'unknown'];
+
+/**
+ * Keeps a click. With `unlessSince`: only where no click of that extension to that phone, made since then, may be ringing still;
+ * says whether it was kept.
+ */
 export async function saveClick(database: Database, click: Click, unlessSince?: Date): Promise<boolean> {
   const { id, enterprise, extension, phone, requestedAt } = click;
   return database.transaction(async (tx) => {
@@ -110,6 +116,7 @@ export async function saveClick(database: Database, click: Click, unlessSince?: 
         .where('extension', '=', extension)
         .where('phone', '=', phone)
         .where('requested_at', '>=', unlessSince.toISOString())
+        .where((eb) => eb.or([eb('outcome', 'is', null), eb('outcome', 'in', MAY_RING)]))
         .executeTakeFirst();
       if (earlier) return false;
     }

@@ -220,5 +220,9 @@ test('retail:call rings, is kept, and refuses the same click again; nothing host
   expect([missed.code, JSON.parse(missed.stdout).status]).toEqual([1, 'no answer']);
   one.ami.configure({ write: [] });
   expect(await one.run('retail:call', '+79000000004', '--code', '201')).toMatchObject({ code: 77 });
-  expect(one.clicks().map(({ outcome }) => outcome)).toEqual(['answered', 'no answer', 'REMOTE_FORBIDDEN']);
+  // Nothing rang, so that the same click is none of an impatient finger.
+  one.ami.configure({ write: ['originate'], originate: 'answered' });
+  const repeated = await one.run('--json', 'retail:call', '+79000000004', '--code', '201');
+  expect(JSON.parse(repeated.stdout)).toMatchObject({ status: 'queued' });
+  expect(one.clicks().map(({ outcome }) => outcome)).toEqual(['answered', 'no answer', 'REMOTE_FORBIDDEN', 'queued']);
 });

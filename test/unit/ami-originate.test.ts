@@ -55,6 +55,13 @@ test.each<[string, Partial<DialRules>, Partial<Origination>]>([
   ['87010000001', { outboundPrefix: '9' }, { phone: '+77010000001', exten: '977010000001' }],
   ['80290000001', { country: 'BY', dial: template('{national}') }, { phone: '+375290000001', exten: '80290000001' }],
   ['+79000000001', { dial: template('{prefix}{national}'), outboundPrefix: '0' }, { exten: '089000000001' }],
+  ['+375290000001', { dial: template('{national}') }, { exten: '810375290000001' }],
+  ['+79000000001', { country: 'BY', dial: template('{national}') }, { exten: '81079000000001' }],
+  [
+    '+77010000001',
+    { channel: template('Local/{extension}@from-internal/n') },
+    { channel: 'Local/201@from-internal/n' },
+  ],
   ['+442070000001', { allow: ['+44'], dial: template('{national}') }, { exten: '810442070000001' }],
   [
     '+77010000001',
@@ -133,6 +140,7 @@ test.each<Partial<DialRules>>([
   { context: 'x&y' },
   { channel: template('Local/{extension}@x&PJSIP/1') },
   { channel: template('{extension}') },
+  { channel: template('Local/{extension}@x/n/9') },
   { dial: template('{digits},30') },
   { outboundPrefix: 'w9' },
 ])('a mapping that would make something dangerous is a fault of the settings: %j', (rules) => {

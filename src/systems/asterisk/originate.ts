@@ -57,10 +57,18 @@ export function originationOf(phone: string, extension: string, rules: DialRules
     );
   }
   const digits = number.slice(1);
-  const exten = renderTemplate(rules.dial, { prefix: rules.outboundPrefix, digits, national: nationalOf(digits) });
+  const exten = renderTemplate(rules.dial, {
+    prefix: rules.outboundPrefix,
+    digits,
+    national: nationalOf(digits, rules.country),
+  });
   const channel = renderTemplate(rules.channel, { extension });
   demand(/^[\d*#+]{3,40}$/.test(exten), 'asterisk.dial');
-  demand(/^[A-Za-z0-9]{1,20}\/[\w.@-]{1,80}$/.test(channel) && !channel.includes('--'), 'asterisk.channel');
+  // At its end `/n` and the like: options of a loop.
+  demand(
+    /^[A-Za-z0-9]{1,20}\/[\w.@-]{1,80}(\/[a-z]{1,4})?$/.test(channel) && !channel.includes('--'),
+    'asterisk.channel',
+  );
   demand(/^[\w-]{1,80}$/.test(rules.context), 'asterisk.context');
   return { extension, phone: number, channel, context: rules.context, exten };
 }
@@ -86,10 +94,13 @@ function isExtension(text: string, { extensions, internalLength: { min, max } }:
   return extensions.size > 0 ? extensions.has(text) : /^\d+$/.test(text) && text.length >= min && text.length <= max;
 }
 
-/** As it is dialled inside its country: 8 before a number of +7, 80 before one of +375, else 810 before all of it. */
-function nationalOf(digits: string): string {
-  if (digits.startsWith('7')) return `8${digits.slice(1)}`;
-  return digits.startsWith('375') ? `80${digits.slice(3)}` : `810${digits}`;
+/**
+ * As it is dialled from the PBX's country: inside Belarus 80 before the rest of +375, where +7 is abroad; inside Russia and
+ * Kazakhstan 8 before the rest of +7, where +375 is abroad; abroad 810 before all of it.
+ */
+function nationalOf(digits: string, country: string): string {
+  if (country === 'BY') return digits.startsWith('375') ? `80${digits.slice(3)}` : `810${digits}`;
+  return digits.startsWith('7') ? `8${digits.slice(1)}` : `810${digits}`;
 }
 
 function demand(isFine: boolean, part: string): void {
