@@ -5,8 +5,8 @@ import { maskPhone } from '../domain/phone.ts';
 import type { RetailCallEvent } from '../systems/asterisk/ami-events.ts';
 import type { RetailcrmClient } from '../systems/retailcrm/client.ts';
 
-/** A card that pops up later than that is worse than none: the call may be over. */
-const LATEST_MS = 5000;
+/** A card that pops up later than that is worse than none: the call may be over. One that stands must go, if late. */
+const LATEST_MS: Readonly<Record<RetailCallEvent['type'], number>> = { in: 5000, out: 5000, hangup: 60_000 };
 /** Events that wait or are on their way; more than that and RetailCRM is not answering. */
 const MOST_WAITING = 500;
 
@@ -18,8 +18,8 @@ export interface Delivery {
 }
 
 /**
- * Posts events to RetailCRM, those of one call one after the other, each within five seconds or not at all: the calls themselves come
- * by their records. Trouble is told when it begins and when it ends, an extension that RetailCRM does not know once.
+ * Posts events to RetailCRM, those of one call one after the other, each within five seconds (a hang-up: a minute) or not at all: the
+ * calls themselves come by their records. Trouble is told when it begins and when it ends, an extension that RetailCRM does not know once.
  */
 export function eventDelivery(crm: Pick<RetailcrmClient, 'callEvent'>, clock: Clock, log: Logger): Delivery {
   const chains = new Map<string, Promise<void>>();
@@ -29,7 +29,7 @@ export function eventDelivery(crm: Pick<RetailcrmClient, 'callEvent'>, clock: Cl
 
   async function post(event: RetailCallEvent, at: number): Promise<void> {
     const inTime = async () => {
-      if (clock.now().getTime() - at > LATEST_MS) throw tooLate();
+      if (clock.now().getTime() - at > LATEST_MS[event.type]) throw tooLate();
     };
     try {
       await inTime();
@@ -95,7 +95,7 @@ function tooLate(): AppError {
     code: 'EVENT_LATE',
     kind: 'transient',
     exit: ExitCode.Unavailable,
-    message: 'RetailCRM did not take a call event within 5 s of the call',
+    message: 'RetailCRM did not take a call event in time',
     hint: 'Nothing is lost but the card: retail:sync-calls uploads the call itself.',
   });
 }

@@ -1,4 +1,4 @@
-import { ExitCode } from '../base/errors.ts';
+import { AppError, ExitCode } from '../base/errors.ts';
 import { registerSecret } from '../base/redact.ts';
 import { sealer } from '../base/seal.ts';
 import type { Secret } from '../base/secret.ts';
@@ -37,15 +37,33 @@ export const retailRegisterCommand = defineCommand({
   examples: ['retail:register', 'retail:register --enterprise 0001', '--dry-run retail:register'],
   run: async (ctx, _args, { enterprise }) => {
     const { dryRun } = ctx.globals;
-    const done = await withRetail(ctx, { readOnly: dryRun, needs: ['crm', 'module'] }, async (given) => {
-      const results: Registered[] = [];
-      for (const part of oneOrAll(given.enterprises, enterprise)) results.push(await register(ctx, given, part));
-      return results;
-    });
-    await ctx.out.result({ ...(dryRun ? { dry_run: true } : {}), modules: done }, () => render(done, dryRun));
+    const { done, failure } = await withRetail(ctx, { readOnly: dryRun, needs: ['crm', 'module'] }, (given) =>
+      registerAll(ctx, given, oneOrAll(given.enterprises, enterprise)),
+    );
+    if (done.length > 0 || failure === undefined) {
+      await ctx.out.result({ ...(dryRun ? { dry_run: true } : {}), modules: done }, () => render(done, dryRun));
+    }
+    if (failure !== undefined) throw failure;
     return done.some(({ unknown }) => unknown.length > 0) ? ExitCode.SomeFailed : undefined;
   },
 });
+
+/** An account that is down or refuses us keeps no other from being registered; the first such failure ends the command. */
+async function registerAll(ctx: CommandContext, given: RetailAtHand, parts: readonly EnterpriseParts[]) {
+  const done: Registered[] = [];
+  let failure: AppError | undefined;
+  for (const part of parts) {
+    try {
+      done.push(await register(ctx, given, part));
+    } catch (error) {
+      if (!(error instanceof AppError) || error.kind === 'bug' || ctx.signal.aborted) throw error;
+      const { number } = part.enterprise;
+      ctx.log.warn({ enterprise: number, code: error.code, reason: error.message }, 'an enterprise was not registered');
+      failure ??= error;
+    }
+  }
+  return { done, failure };
+}
 
 async function register(ctx: CommandContext, { settings }: RetailAtHand, part: EnterpriseParts): Promise<Registered> {
   const { crm, enterprise, memory } = part;
