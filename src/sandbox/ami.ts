@@ -1,4 +1,5 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { usageError } from '../base/errors.ts';
 import {
   AMI_SCENES,
   type AmiEvent,
@@ -224,7 +225,7 @@ export async function amiStandin(given: Partial<AmiSandboxOptions> & { port?: nu
     },
     seed: (content) => {
       const scene = AMI_SCENES.find((known) => known === content.play);
-      if (scene === undefined) throw new Error(`play: one of ${AMI_SCENES.join(', ')}`);
+      if (scene === undefined) throw usageError(`AMI stand-in: play is one of ${AMI_SCENES.join(', ')}`);
       const { play: _, ...own } = content;
       for (const event of sceneEvents(scene, sceneOf(own as Partial<SceneOptions>))) emit(event);
     },

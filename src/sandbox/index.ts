@@ -97,6 +97,7 @@ export function sandboxEnv({ kaspi, amo, onec, retail, ami, cdr, telegram, smtp 
     `ASTERISK_AMI_PORT=${ami.standin.port}`,
     `ASTERISK_AMI_USER=${AMI_SANDBOX_USER}`,
     `ASTERISK_AMI_SECRET=${AMI_SANDBOX_SECRET}`,
+    `# A call to listen to: POST {"play":"in-answered"} to ${ami.url}/__sandbox/seed`,
     `TELEGRAM_API_URL=${telegram.url}`,
     `ALERT_TELEGRAM_BOT_TOKEN=${TELEGRAM_SANDBOX_TOKEN}`,
     `ALERT_TELEGRAM_CHAT_ID=${TELEGRAM_SANDBOX_CHAT}`,

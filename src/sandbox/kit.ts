@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { AppError, ExitCode } from '../base/errors.ts';
 
 /** What a stand-in's route gets: the parsed request. Query keys keep their brackets (`filter[id][]`). */
 export interface SandboxRequest {
@@ -109,6 +110,11 @@ export async function serve<S extends Standin>(standin: S, port = 0): Promise<Ru
   const faults: Fault[] = [];
   const server: Server = createServer((request, response) => {
     answer(request, response).catch((error: unknown) => {
+      if (error instanceof AppError && error.exit === ExitCode.Usage) {
+        response.writeHead(400, { 'content-type': 'text/plain' });
+        response.end(error.message);
+        return;
+      }
       response.writeHead(500, { 'content-type': 'text/plain' });
       response.end(`stand-in defect: ${error instanceof Error ? error.stack : String(error)}`);
     });
