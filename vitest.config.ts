@@ -6,7 +6,7 @@ const common = { testTimeout: longest, hookTimeout: longest, pool: 'forks' as co
 const DOCS = 'test/unit/docs.test.ts';
 
 /** Left to `npm run test:system`, which sets the variable, so that `npm test` ends within five minutes. */
-const slow = ['kill', 'reconcile-faults', 'onec-faults'].map((name) => `test/crash/${name}.test.ts`);
+const slow = ['kill', 'reconcile-faults', 'onec-faults', 'calls-faults'].map((name) => `test/crash/${name}.test.ts`);
 const left = process.env.SDELKA_CRASH_STRIDE === undefined ? slow : [];
 
 /** Want what Debian packages bring; `npm run test:system` looks for it or installs it, and sets the variable. */

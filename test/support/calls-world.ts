@@ -119,7 +119,7 @@ export async function callsFirm(options: FirmOptions = {}): Promise<CallsFirm> {
 
 const attached = new WeakMap<World, CallsFirm[]>();
 
-/** Firms beside a world's other systems, on its clock; their variables and mapping take the place of what it had. */
+/** Firms beside a world's other systems, on its clock; their variables and mapping take the place of what it had. They end with the world. */
 export async function attachFirms(one: World, ...options: readonly FirmOptions[]): Promise<CallsFirm[]> {
   const now = () => one.clock.now().getTime();
   const made: CallsFirm[] = [];
@@ -129,6 +129,11 @@ export async function attachFirms(one: World, ...options: readonly FirmOptions[]
   Object.assign(one.environment, ...made.map(({ env }) => env));
   await one.remap(callsMapping(made));
   attached.set(one, made);
+  const { close } = one;
+  one.close = async () => {
+    await Promise.all(made.map((firm) => firm.close()));
+    await close();
+  };
   return made;
 }
 
