@@ -60,6 +60,13 @@ async function saveCalls(tx: Tx, given: readonly StoredCall[], now: Date): Promi
             wait: eb.ref('excluded.wait'),
             recording_url: eb.ref('excluded.recording_url'),
             line: eb.ref('excluded.line'),
+            // A row that came late may show another client.
+            retailcrm_customer_id: eb
+              .case()
+              .when(eb('calls.phone', '=', eb.ref('excluded.phone')))
+              .then(eb.ref('calls.retailcrm_customer_id'))
+              .else(eb.ref('excluded.retailcrm_customer_id'))
+              .end(),
             hash: eb.ref('excluded.hash'),
             updated_at: eb.ref('excluded.updated_at'),
           }))

@@ -110,6 +110,16 @@ describe.each(dialects)('%s', (dialect) => {
     expect(await owners()).toBe('1:78');
   });
 
+  test("a call whose client turns out to be another is the other one's", async () => {
+    await save([call('1'), call('2'), call('3', { phone: undefined })]);
+    for (const n of [1, 2]) await settle(effect('retailcrm.customer@0001', { phone: phone(n) }), String(70 + n));
+    const late = { hash: 'h2', talkSeconds: 41 };
+    await save([call('1', late), call('2', { ...late, phone: phone(2) }), call('3', { ...late, phone: phone(2) })]);
+    expect((await rows()).map((row) => row.retailcrm_customer_id)).toEqual([71, 72, 72]);
+    await save([call('1', { hash: 'h3', phone: phone(4) }), call('2', { hash: 'h3', phone: undefined })]);
+    expect((await rows()).map((row) => row.retailcrm_customer_id)).toEqual([null, null, 72]);
+  });
+
   test('effects of other kinds change nothing', async () => {
     await save([call('1')]);
     for (const kind of ['retailcrm.task@0001', 'retailcrm.order@0001', 'amocrm.contact', 'retailcrm.customer@']) {
