@@ -244,18 +244,33 @@ function refuseSharedNames(read: Enterprise, path: Path, report: Report): boolea
   return again.length === 0;
 }
 
+/** The same records for the same account: every call would be sent there once more, under the other host's code. */
+function isSameWay(one: Enterprise, other: Enterprise): boolean {
+  return (
+    one.cdr.urlEnv === other.cdr.urlEnv &&
+    one.cdr.table === other.cdr.table &&
+    one.retailcrm.urlEnv === other.retailcrm.urlEnv &&
+    one.retailcrm.keyEnv === other.retailcrm.keyEnv
+  );
+}
+
 /** Rows are known by the enterprise's number, calls by the host's code: neither may stand for two. */
 function refuseRepeats(read: readonly Enterprise[], path: Path, report: Report): boolean {
   let isRight = true;
   read.forEach((one, index) => {
     const before = read.slice(0, index);
-    const [number, host] = [
+    const [number, host, way] = [
       before.findIndex((other) => other.number === one.number),
       before.findIndex((other) => other.cdr.host === one.cdr.host),
+      before.findIndex((other) => isSameWay(other, one)),
     ];
     if (number >= 0) report([...path, index, 'number'], `enterprises[${number}] has this number already`);
     if (host >= 0) report([...path, index, 'cdr', 'host'], `enterprises[${host}] has this host already`);
-    isRight &&= number < 0 && host < 0;
+    // Of one that stands there twice the host says enough.
+    if (way >= 0 && host < 0) {
+      report([...path, index, 'cdr', 'url_env'], `enterprises[${way}] sends the same call records to the same account`);
+    }
+    isRight &&= number < 0 && host < 0 && way < 0;
   });
   if (read.length === 0) report(path, 'expected at least one value');
   return isRight && read.length > 0;

@@ -177,7 +177,7 @@ describe('peekEnterprises', () => {
 
   test('a fault of another part is none of its business; its own, and no variable is missed', async () => {
     expect(await peek('kaspi: { x: 1 }\ncalls: { enterprises: [{ number: "7", cdr: { host: a } }] }\n')).toEqual(['7']);
-    expect(await peek('calls: { enterprises: [{ number: "7" }] }\n')).toEqual([]);
+    expect(await peek('calls: { enterprises: [{ number: 7 }] }\n')).toEqual([]);
     expect(await peek('calls: [\n')).toEqual([]);
   });
 });

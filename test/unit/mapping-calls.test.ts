@@ -148,12 +148,17 @@ calls:
   });
 
   test('no two enterprises share a number or a host; a key they may share', () => {
-    const second = { number: '0002', cdr: { host: 'pbx2' } };
+    const second = { number: '0002', cdr: { host: 'pbx2', url_env: 'CDR_URL_2' } };
     expect(read({ enterprises: [least, second] }).faults).toEqual([]);
     expect(read({ enterprises: [least, second, { number: '0002', cdr: { host: 'pbx1' } }] }).faults).toEqual([
       'calls.enterprises[2].number: enterprises[1] has this number already',
       'calls.enterprises[2].cdr.host: enterprises[0] has this host already',
     ]);
+    expect(read({ enterprises: [least, { number: '0002', cdr: { host: 'pbx2' } }] }).faults).toEqual([
+      'calls.enterprises[1].cdr.url_env: enterprises[0] sends the same call records to the same account',
+    ]);
+    const elsewhere = { number: '0003', cdr: { host: 'pbx3' }, retailcrm: { key_env: 'KEY_3' } };
+    expect(read({ enterprises: [least, elsewhere] }).faults).toEqual([]);
     expect(read({ enterprises: [] }).faults).toEqual(['calls.enterprises: expected at least one value']);
     expect(read({}).faults).toEqual(['calls.enterprises: missing']);
   });
