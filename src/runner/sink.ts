@@ -1,7 +1,7 @@
 import type { Effect, LinkState, Plan, RecordRef, Revision } from '../domain/effect.ts';
 import { type Adopted, adopt } from '../state/adopt.ts';
 import type { Database, Tx } from '../state/database.ts';
-import { failedKeys, forgetFailed, keepFailed } from '../state/failed-records.ts';
+import { failedKeys, forgetAllFailed, keepFailed } from '../state/failed-records.ts';
 import { linkStates, takeRevision } from '../state/links.ts';
 import { advanceCursor } from '../state/meta.ts';
 import { knownKeys, storeEffects } from '../state/outbox.ts';
@@ -63,10 +63,17 @@ export function outboxSink({ database, job, cursor: name, now, adopting, adoptUn
         const faulty = new Set(problems.map(({ record }) => record.key));
         const foundNow = new Set(adopted.map(({ record }) => record.key));
         for (const one of adopted) await adopt(tx, one, now, job);
-        for (const plan of plans) {
-          await storeEffects(tx, job, plan.effects, adopting || (plan.since ?? '9') <= adoptUntil, now);
-          if (!faulty.has(plan.record.key)) await forgetFailed(tx, plan.record);
+        const mayStand = (plan: Plan) => adopting || (plan.since ?? '9') <= adoptUntil;
+        for (const lookFirst of [true, false]) {
+          const alike = plans.filter((plan) => mayStand(plan) === lookFirst);
+          const effects = alike.flatMap((plan) => plan.effects);
+          await storeEffects(tx, job, effects, lookFirst, now);
         }
+        const well = plans.filter((plan) => !faulty.has(plan.record.key));
+        await forgetAllFailed(
+          tx,
+          well.map((plan) => plan.record),
+        );
         for (const { revises, effect, extra = [] } of changes) {
           const underWay = await takeRevision(tx, revises, now);
           if (underWay === undefined) continue;

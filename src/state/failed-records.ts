@@ -1,5 +1,6 @@
 import type { RecordRef } from '../domain/effect.ts';
 import type { Tx } from './database.ts';
+import { chunks } from './outbox.ts';
 
 const MINUTE = 60_000;
 /** Pauses before the second, third, … attempt; the last one repeats. */
@@ -43,24 +44,34 @@ export async function keepFailed(tx: Tx, job: string, record: RecordRef, reason:
 }
 
 /** The record is well again, unless an effect of it still waits for its next attempt. */
-export async function forgetFailed(tx: Tx, record: RecordRef): Promise<void> {
-  await tx
-    .deleteFrom('failed_records')
-    .where('kind', '=', record.kind)
-    .where('key', '=', record.key)
-    .where((eb) =>
-      eb.not(
-        eb.exists(
-          eb
-            .selectFrom('outbox')
-            .select('id')
-            .where('record_kind', '=', record.kind)
-            .where('record_key', '=', record.key)
-            .where('state', '=', 'failed'),
-        ),
-      ),
-    )
-    .execute();
+export function forgetFailed(tx: Tx, record: RecordRef): Promise<void> {
+  return forgetAllFailed(tx, [record]);
+}
+
+/** The same for many records. */
+export async function forgetAllFailed(tx: Tx, records: readonly RecordRef[]): Promise<void> {
+  for (const kind of new Set(records.map((record) => record.kind))) {
+    const keys = records.flatMap((record) => (record.kind === kind ? [record.key] : []));
+    for (const chunk of chunks(keys, 500)) {
+      await tx
+        .deleteFrom('failed_records')
+        .where('kind', '=', kind)
+        .where('key', 'in', chunk)
+        .where((eb) =>
+          eb.not(
+            eb.exists(
+              eb
+                .selectFrom('outbox')
+                .select('outbox.id')
+                .whereRef('outbox.record_kind', '=', 'failed_records.kind')
+                .whereRef('outbox.record_key', '=', 'failed_records.key')
+                .where('outbox.state', '=', 'failed'),
+            ),
+          ),
+        )
+        .execute();
+    }
+  }
 }
 
 /**

@@ -29,7 +29,7 @@ export async function storeEffects(
   now: Date,
 ): Promise<number> {
   let stored = 0;
-  for (const chunk of chunks(effects, 80)) {
+  for (const chunk of distinctByKey(effects).flatMap((round) => chunks(round, 80))) {
     const rows = await tx
       .insertInto('outbox')
       .values(
@@ -80,6 +80,20 @@ export async function storeEffects(
     stored += rows.length;
   }
   return stored;
+}
+
+/** In rounds without a key that stands twice, for PostgreSQL updates no row twice in one statement; each key's effects stay in their order. */
+function distinctByKey(effects: readonly Effect[]): Effect[][] {
+  const rounds: Effect[][] = [];
+  const times = new Map<string, number>();
+  for (const effect of effects) {
+    const round = times.get(effect.key) ?? 0;
+    times.set(effect.key, round + 1);
+    const others = rounds[round];
+    if (others) others.push(effect);
+    else rounds.push([effect]);
+  }
+  return rounds;
 }
 
 /** Which of the keys stand in the outbox, in whatever state. */

@@ -23,6 +23,7 @@ import {
   translateSqliteError,
   unreadable,
 } from './sqlite-errors.ts';
+import { remembering } from './sqlite-statements.ts';
 import type { Tables } from './tables.ts';
 
 export interface SqliteOptions extends SqliteFile {
@@ -71,7 +72,7 @@ class ImmediateDriver extends SqliteDriver {
   readonly #file: SqliteFile;
 
   constructor(handle: Sqlite.Database, file: SqliteFile) {
-    super({ database: handle });
+    super({ database: remembering(handle) });
     this.#handle = handle;
     this.#file = file;
   }

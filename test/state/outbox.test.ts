@@ -3,6 +3,7 @@ import { CompiledQuery, type RootOperationNode, sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Effect } from '../../src/domain/effect.ts';
 import type { Database, Tx } from '../../src/state/database.ts';
+import { failedKeys, forgetAllFailed, keepFailed } from '../../src/state/failed-records.ts';
 import { linkStates, remoteIds, revisionKey, saveLinks, takeRevision } from '../../src/state/links.ts';
 import {
   amendEffect,
@@ -106,6 +107,29 @@ describe.each(dialects)('%s: the outbox', (dialect) => {
     if (!row) throw new Error(`${key} is not in doubt`);
     return row;
   }
+
+  test('several records of a page may ask for one thing: it is stored once, as the first has it', async () => {
+    const customer = (record: string) => effect('customer', { record: { kind: 'call', key: record }, payload: record });
+    const page = [customer('1'), effect('call:1'), customer('2'), effect('call:2'), customer('3')];
+    expect(await inTx((tx) => storeEffects(tx, JOB, page, false, NOW))).toBe(3);
+    expect((await ready()).map(({ key, payload }) => [key, payload])).toEqual([
+      ['customer', '1'],
+      ['call:1', { name: 'call:1' }],
+      ['call:2', { name: 'call:2' }],
+    ]);
+  });
+
+  test('of failed records those are well again that no effect holds back, of their own kind alone', async () => {
+    const record = (key: string, kind = 'kaspi-order') => ({ kind, key });
+    for (const one of [record('1'), record('2'), record('1', 'call'), record('3')]) {
+      await inTx((tx) => keepFailed(tx, JOB, one, 'no such field', NOW));
+    }
+    await inTx((tx) => storeEffects(tx, JOB, [effect('held', { record: record('2') })], false, NOW));
+    await failEffect(db, await idOf('held'), 'no such field', later(1));
+    await inTx((tx) => forgetAllFailed(tx, [record('1'), record('2'), record('4')]));
+    expect([...(await failedKeys(db, 'kaspi-order', NOW)).keys()].sort()).toEqual(['2', '3']);
+    expect([...(await failedKeys(db, 'call', NOW)).keys()]).toEqual(['1']);
+  });
 
   test('a key is stored once: what is known stays as it is, whichever job plans it again', async () => {
     expect(await store('a', 'b')).toBe(2);

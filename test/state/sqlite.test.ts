@@ -111,6 +111,27 @@ describe('opening', () => {
     await database.close();
   });
 
+  test('a statement that was run before sees a table as another process has changed it since', async () => {
+    const database = await openDatabase({ url: place.url, baseDir: place.dir, create: true });
+    await sql`CREATE TABLE things (name TEXT)`.execute(database.db);
+    const things = async () => (await sql`SELECT * FROM things ORDER BY name`.execute(database.db)).rows;
+    const add = (name: string) => sql`INSERT INTO things (name) VALUES (${name})`.execute(database.db);
+    await add('first');
+    expect(await things()).toEqual([{ name: 'first' }]);
+    const other = new Sqlite(join(place.dir, 'integrator.db'));
+    other.exec(
+      "ALTER TABLE things ADD COLUMN price INTEGER NOT NULL DEFAULT 5; INSERT INTO things VALUES ('other', 7)",
+    );
+    other.close();
+    await add('second');
+    expect(await things()).toEqual([
+      { name: 'first', price: 5 },
+      { name: 'other', price: 7 },
+      { name: 'second', price: 5 },
+    ]);
+    await database.close();
+  });
+
   test('a missing file is not made by a job', async () => {
     await expect(open()).rejects.toMatchObject({
       code: 'DATABASE_MISSING',
