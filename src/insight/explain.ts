@@ -142,8 +142,8 @@ export async function explain({ db }: Database, kind: string, id: string, now: D
   };
 }
 
-function isKnown({ order, document, call, effects, failure }: RecordFacts): boolean {
-  return order !== null || document !== null || call !== null || effects.length > 0 || failure !== null;
+function isKnown({ order, document, call, click, effects, failure }: RecordFacts): boolean {
+  return [order, document, call, click, failure].some((one) => one !== null) || effects.length > 0;
 }
 
 function storyOf(facts: RecordFacts, next: NextAction): RecordStory {

@@ -262,9 +262,17 @@ describe.each(dialects)('%s', (dialect) => {
     expect(await saveClick(database, click, ago(5000))).toBe(true);
     expect(await saveClick(database, { ...click, id: 'crm-2' }, ago(5000))).toBe(false);
     expect(await saveClick(database, { ...click, id: 'crm-3', extension: '202' }, ago(5000))).toBe(true);
+    // One that surely rang nobody stands in nobody's way.
+    await settleClick(database, 'crm-3', 'REMOTE_REFUSED');
+    expect(await saveClick(database, { ...click, id: 'crm-5', extension: '202' }, ago(5000))).toBe(true);
     expect(await saveClick(database, { ...click, id: 'crm-4' })).toBe(true);
     await settleClick(database, 'crm-1', 'dialled');
     const kept = await database.db.selectFrom('call_clicks').select(['id', 'outcome']).orderBy('id').execute();
-    expect(kept.map(({ id, outcome }) => `${id} ${outcome}`)).toEqual(['crm-1 dialled', 'crm-3 null', 'crm-4 null']);
+    expect(kept.map(({ id, outcome }) => `${id} ${outcome}`)).toEqual([
+      'crm-1 dialled',
+      'crm-3 REMOTE_REFUSED',
+      'crm-4 null',
+      'crm-5 null',
+    ]);
   });
 });

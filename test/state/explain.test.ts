@@ -20,6 +20,7 @@ import {
   storeEffects,
 } from '../../src/state/outbox.ts';
 import { strike } from '../../src/state/rate.ts';
+import { saveClick, settleClick } from '../../src/state/retail.ts';
 import { failedRefs, ignoreRecord, reviveRecord } from '../../src/state/retries.ts';
 import { openRun } from '../../src/state/runs.ts';
 import { dialects, type FreshDatabase, freshDatabase } from '../support/databases.ts';
@@ -304,6 +305,20 @@ describe.each(dialects)('%s', (dialect) => {
       expect.stringContaining('Kaspi order 1:'),
       `kaspi:poll has read up to ${at(4).toISOString()}`,
     ]);
+  });
+
+  test('a click is known before the call records tell of its call, with and without the host', async () => {
+    const click = { id: 'crm-0a1b2c', enterprise: '0001', extension: '201', phone: '+77010000001', requestedAt: at(1) };
+    await saveClick(fresh.database, click);
+    await settleClick(fresh.database, click.id, 'no answer');
+    for (const id of [click.id, `pbx1:${click.id}`]) {
+      const told = await tell('call', id);
+      expect(told).toMatchObject({ found: true, next: { action: 'none', text: expect.stringContaining('no answer') } });
+      expect(told.records[0]?.timeline).toEqual([
+        expect.objectContaining({ event: 'clicked', what: 'by 201: no answer', at: at(1).toISOString() }),
+      ]);
+    }
+    expect(await tell('call', 'crm-ffffff')).toMatchObject({ found: false });
   });
 
   describe('retry and ignore', () => {

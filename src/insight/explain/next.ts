@@ -144,7 +144,7 @@ function gone({ alerts, effects }: RecordFacts): NextAction | undefined {
   };
 }
 
-function settled({ record, effects, order, call, alerts }: RecordFacts): NextAction {
+function settled({ record, effects, order, call, click, alerts }: RecordFacts): NextAction {
   const deal = remoteOf(effects, 'amocrm.deal');
   if (deal !== undefined) {
     const conflicts = alerts.filter(({ closed_at }) => closed_at === null);
@@ -153,6 +153,10 @@ function settled({ record, effects, order, call, alerts }: RecordFacts): NextAct
   }
   if (effects.length > 0) return { action: 'none', at: null, text: 'nothing to do: every effect is finished' };
   if (call !== null) return { action: 'none', at: null, text: `nothing to do: ${whyNotUploaded(call)}` };
+  if (click !== null) {
+    const text = `nothing to do: the click is kept (${click.outcome ?? 'no word of it'}), its call is not in the PBX's records as yet`;
+    return { action: 'none', at: null, text };
+  }
   if (order !== null) {
     const text = `nothing to do: seen as ${order.state}, for which no deal is planned (KASPI_ALLOWED_STATES)`;
     return { action: 'none', at: null, text };
