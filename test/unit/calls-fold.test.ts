@@ -147,7 +147,9 @@ describe('one call', () => {
 
   test('a trunk named as an extension begins is not taken for it', () => {
     const trunks = ['PJSIP/10'];
-    expect(fold(rowsOf('0 101>102 102 NO_ANSWER 25/0'), { trunks }).direction).toBe('internal');
+    for (const extensions of [rules.extensions, new Set<string>()]) {
+      expect(fold(rowsOf('0 101>102 102 NO_ANSWER 25/0'), { trunks, extensions }).direction).toBe('internal');
+    }
     expect(fold(rowsOf('0 10>102 102 NO_ANSWER 25/0'), { trunks }).direction).toBe('in');
   });
 

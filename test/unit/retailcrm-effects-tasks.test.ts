@@ -124,6 +124,8 @@ describe('tasks', () => {
     const [, , tasks] = retailEffects(it.parts);
     const row = { id: 1, kind: '', doubts: 1, looks: 0, attempts: 0, lookFirst: false, sentAt: '', createdAt: '' };
     const look = async (customerId: number) => {
+      await it.memory.drop([phoneOf(1)]);
+      await it.memory.put([{ customerId, phones: [phoneOf(1)] }]);
       const effect = taskEffect(1, { customerKey: 'c' });
       const delivery = { row: { ...row, ...effect }, ids: new Map([['c', String(customerId)]]), since: new Date(0) };
       return (await tasks?.look([delivery]))?.get(1);
@@ -143,6 +145,19 @@ describe('tasks', () => {
     });
     // Asked for another customer's, the filter shows nothing: the whole list has to be walked.
     expect(await look(701)).toEqual({ state: 'found', remoteId: String(id) });
+    // One that shows only what was not asked for has been misunderstood.
+    const others = { id: 1, commentary: undefined, customerId: 702, createdAt: new Date() };
+    const odd = {
+      ...it.client,
+      tasksOf: async function* (customer?: number) {
+        if (customer === undefined) yield* it.client.tasksOf(undefined);
+        else yield { rows: [others], total: 1 };
+      },
+    };
+    const ids = new Map([['c', '701']]);
+    const one = { row: { ...row, ...taskEffect(1, { customerKey: 'c' }) }, ids, since: new Date(0) };
+    const found = await retailEffects({ ...it.parts, crm: odd })[2]?.look([one]);
+    expect(found?.get(1)).toEqual({ state: 'found', remoteId: String(id) });
     const pages = async function* () {
       for (let page = 1; page <= 60; page++) {
         yield { rows: [{ id: page, commentary: undefined, customerId: 1, createdAt: new Date() }], total: undefined };
