@@ -1,11 +1,10 @@
 // An Asterisk of its own for the checks: in a temporary folder, its manager on a free port of loopback, gone afterwards.
-import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { programOf } from './debian.mjs';
-import { freePort, owner, stopped, untilAnswered } from './server.mjs';
+import { freePort, launch, owner, stopped, untilAnswered } from './server.mjs';
 import { Skip } from './skip.mjs';
 
 const USER = 'sdelka';
@@ -50,11 +49,7 @@ export async function startAsterisk() {
   for (const [name, text] of Object.entries(settings(folder, port, secret)))
     writeFileSync(join(folder, 'etc', name), text);
   if (owner.uid !== undefined) for (const path of [folder, records]) chownSync(path, owner.uid, owner.gid);
-  const child = spawn(program, ['-f', '-C', join(folder, 'etc', 'asterisk.conf')], {
-    ...owner,
-    cwd: folder,
-    stdio: 'ignore',
-  });
+  const child = launch(program, ['-f', '-C', join(folder, 'etc', 'asterisk.conf')], folder);
   const stop = async () => {
     await stopped(child);
     rmSync(folder, { recursive: true, force: true });

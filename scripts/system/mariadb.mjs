@@ -1,12 +1,12 @@
 // A MariaDB of its own for the checks: in a temporary folder, on a free port of loopback, gone afterwards.
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { programOf } from './debian.mjs';
-import { freePort, owner, stopped, untilAnswered } from './server.mjs';
+import { freePort, launch, owner, stopped, untilAnswered } from './server.mjs';
 import { Skip } from './skip.mjs';
 
 const run = promisify(execFile);
@@ -53,7 +53,7 @@ export async function startMariadb() {
       ...['--character-set-server=utf8mb4', '--default-time-zone=+05:00'],
       ...['--innodb-buffer-pool-size=32M', '--innodb-flush-log-at-trx-commit=0'],
     ];
-    child = spawn(server, options, { ...owner, cwd: folder, stdio: 'ignore' });
+    child = launch(server, options, folder);
     await untilAnswered(port, child, log);
     return { url: `mysql://tester:${password}@127.0.0.1:${port}/`, stop };
   } catch (error) {

@@ -1,4 +1,5 @@
 // What the servers of the checks have in common.
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
@@ -11,6 +12,13 @@ const NOBODY = 65_534;
 
 /** Whom servers run as: MariaDB refuses root, and others had better not have it. */
 export const owner = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
+
+/** Starts a server that does not outlive this process. */
+export function launch(program, args, folder) {
+  const child = spawn(program, args, { ...owner, cwd: folder, stdio: 'ignore' });
+  process.once('exit', () => child.kill('SIGKILL'));
+  return child;
+}
 
 export async function freePort() {
   const server = createServer().listen(0, '127.0.0.1');
