@@ -68,3 +68,17 @@ test('a client who is called back in time: his task, made before, is done, and n
   await one.settle(SYNC);
   expect(firm.crm.journal.length).toBe(requests);
 });
+
+test('an account that refuses its key keeps back its own calls alone', async () => {
+  const one = await world('sqlite');
+  open.push(one);
+  const cdr = { calls: 10 };
+  const [first, second] = await attachFirms(one, { number: '0001', cdr }, { number: '0002', cdr });
+  const key = one.environment.RETAILCRM_API_KEY;
+  one.environment.RETAILCRM_API_KEY = 'not-the-right-one';
+  expect(await one.run({ job: retailSyncCalls })).toMatchObject({ exit: 77 });
+  expect([first?.crm.standin.calls(), second?.truthAgainst()]).toEqual([[], []]);
+  Object.assign(one.environment, { RETAILCRM_API_KEY: key });
+  await one.settle(SYNC);
+  for (const firm of [first, second]) expect(firm?.truthAgainst()).toEqual([]);
+});

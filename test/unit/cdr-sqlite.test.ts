@@ -181,6 +181,17 @@ test('many rows come in pages, also where thousands start at once, each once', a
   expect(times).toEqual(times.toSorted((one, other) => one - other));
 });
 
+test('two pages of the hour that comes twice are in order of time as well', async () => {
+  const begin = Date.parse('2026-10-25T00:00:00Z') / 1000;
+  const rows = Array.from({ length: 7200 }, (_, n) => {
+    const local = new Date(Date.parse('2026-10-25T02:00:00Z') + (n % 3600) * 1000).toISOString();
+    return row(local.slice(0, 19).replace('T', ' '), `${begin + n}.1`);
+  });
+  const source = await openCdr(placeOf(fileOf(FREEPBX, rows), { zone: 'Europe/Berlin' }));
+  const found = await rowsOf(source, '2026-10-24T00:00:00Z', '2026-10-26T00:00:00Z');
+  expect(found.map(({ start }) => +start / 1000 - begin)).toEqual(Array.from({ length: 7200 }, (_, n) => n));
+});
+
 test('rows of one call: of its linkedid, never of an id that is the same number', async () => {
   const rows = [
     row('2026-09-14 10:00:20', '1789380000.11', { linkedid: '1789380000.10' }),
