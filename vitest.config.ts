@@ -1,7 +1,11 @@
 import { defineConfig } from 'vitest/config';
 
 const longest = Number(process.env.SDELKA_TEST_TIMEOUT ?? 120_000);
-const common = { testTimeout: longest, hookTimeout: longest, pool: 'forks' as const };
+/** Files share processes, which spares them loading the same modules anew. */
+const common = {
+  ...{ testTimeout: longest, hookTimeout: longest, pool: 'forks' as const, isolate: false },
+  setupFiles: ['test/support/setup.ts'],
+};
 /** The examples in the documentation are tried on both databases. */
 const DOCS = 'test/unit/docs.test.ts';
 
@@ -17,8 +21,7 @@ export default defineConfig({
   test: {
     maxWorkers: 3,
     projects: [
-      // Pure functions, and servers of their own: these files share processes, which spares them loading the same modules anew.
-      { test: { ...common, name: 'unit', include: ['test/unit/**/*.test.ts'], exclude: [DOCS], isolate: false } },
+      { test: { ...common, name: 'unit', include: ['test/unit/**/*.test.ts'], exclude: [DOCS] } },
       {
         test: {
           ...common,

@@ -11,7 +11,7 @@ import {
   RECONCILE,
   toldChanges,
 } from '../support/reconcile-scene.ts';
-import { POSTGRES_STRIDE, STRIDE } from '../support/stride.ts';
+import { fewOf, POSTGRES_STRIDE, STRIDE } from '../support/stride.ts';
 import type { World } from '../support/world.ts';
 
 const TICK_MS = 60_000;
@@ -45,20 +45,14 @@ describe('without a cut', () => {
 });
 
 describe('a pass cut at any step ends as a calm one', () => {
-  test('sqlite, a second link adds a row', async () => {
-    expectSound(await cutAtSteps('sqlite', changedWorld({ linkMode: 'add' }), 2 * STRIDE - 1), 80);
-  });
-
-  test('sqlite, a second link replaces the first, which is known', async () => {
-    expectSound(await cutAtSteps('sqlite', changedWorld({ probed: true }), 4 * STRIDE - 3), 80);
-  });
-
-  test('sqlite, a second link replaces the first, which nobody knows', async () => {
-    expectSound(await cutAtSteps('sqlite', changedWorld(), 4 * STRIDE - 3), 80);
-  });
-
-  test('postgres', async () => {
-    expectSound(await cutAtSteps('postgres', changedWorld({ linkMode: 'add' }), 2 * POSTGRES_STRIDE - 3), 80);
+  const loops: [Dialect, string, Parameters<typeof changedWorld>[0], stride: number][] = [
+    ['sqlite', 'a second link adds a row', { linkMode: 'add' }, 2 * STRIDE - 1],
+    ['sqlite', 'a second link replaces the first, which nobody knows', {}, 4 * STRIDE - 3],
+    ['sqlite', 'a second link replaces the first, which is known', { probed: true }, 4 * STRIDE - 3],
+    ['postgres', 'a second link adds a row', { linkMode: 'add' }, 2 * POSTGRES_STRIDE - 3],
+  ];
+  test.each(fewOf(loops, 2))('%s, %s', async (dialect, _, options, stride) => {
+    expectSound(await cutAtSteps(dialect, changedWorld(options), stride), 80);
   });
 
   test('sqlite, passes that clean up after a cut are cut as well', async () => {
@@ -106,11 +100,11 @@ describe('an order that goes to and fro', () => {
   });
 
   const quiet: [Dialect, number, string][] = [
-    ['sqlite', 40, '0'],
     ['sqlite', 60, '150'],
+    ['sqlite', 40, '0'],
     ['postgres', 20, '150'],
   ];
-  test.each(quiet)(
+  test.each(fewOf(quiet, 1))(
     '%s: whatever is cut (%i seeds at the most, doubts quiet for %s s), it ends at A',
     async (dialect, most, quietSeconds) => {
       const scene = polledWorld({ linkMode: 'add', env: { DOUBT_QUIET_SECONDS: quietSeconds } });

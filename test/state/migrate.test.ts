@@ -12,12 +12,16 @@ import { getMeta } from '../../src/state/meta.ts';
 import { migrate, migrationStatus, newestVersion, requireSchema } from '../../src/state/migrate.ts';
 import { type Children, children } from '../support/child.ts';
 import { type DatabasePlace, type Dialect, dialects, emptyPlace } from '../support/databases.ts';
+import { THOROUGH } from '../support/stride.ts';
 
 const migrations = fileURLToPath(new URL('../../migrations', import.meta.url));
 const files = readdirSync(join(migrations, 'sqlite')).sort();
 /** `0002_amocrm.sql` as version and name; three of them are written out below, so that a renamed one shows. */
 const known = files.map((file) => ({ version: Number(file.slice(0, 4)), name: file.slice(5, -4) }));
 const next = known.length + 1;
+
+/** A third of a second of a processor each. */
+const PROCESSES = THOROUGH ? 20 : 6;
 
 /** What `sqlite3 integrator.db < file` or `psql -f file` does. */
 async function runByHand(dialect: Dialect, place: DatabasePlace, text: string): Promise<void> {
@@ -216,10 +220,10 @@ describe.each(dialects)('%s', (dialect) => {
     await requireSchema(database);
   });
 
-  test('twenty processes at once apply each migration once', async () => {
+  test(`${PROCESSES} processes at once apply each migration once`, async () => {
     processes = await children();
     const { start } = processes;
-    const all = Array.from({ length: 20 }, () => start('migrate', place.url, place.dir));
+    const all = Array.from({ length: PROCESSES }, () => start('migrate', place.url, place.dir));
     const results = (await Promise.all(all.map((child) => child.next()))) as { applied: unknown[]; already: number }[];
     expect(await Promise.all(all.map((child) => child.ended))).toEqual(all.map(() => 0));
     expect(results.flatMap((result) => result.applied)).toHaveLength(known.length);

@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll } from 'vitest';
 import { FIRM_STAFF, FIRM_ZONE, knownCallers, staffRetailcrm } from '../../src/sandbox/calls-firm.ts';
 import {
   type CallTruth,
@@ -18,6 +17,7 @@ import {
   type RetailcrmStandin,
   retailcrmStandin,
 } from '../../src/sandbox/retailcrm.ts';
+import { atEachEnd } from './ends.ts';
 import type { World } from './world.ts';
 
 export interface FirmOptions {
@@ -79,7 +79,7 @@ export function callsMapping(firms: readonly Pick<CallsFirm, 'mapping'>[]): stri
 const SPAN_MS = 23 * 3_600_000;
 const firms: CallsFirm[] = [];
 
-afterAll(async () => {
+atEachEnd('file', async () => {
   await Promise.all(firms.splice(0).map((firm) => firm.close()));
 });
 

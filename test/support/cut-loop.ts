@@ -1,5 +1,6 @@
-import { afterEach, expect } from 'vitest';
+import { expect } from 'vitest';
 import type { Dialect } from './databases.ts';
+import { atEachEnd } from './ends.ts';
 import type { Step } from './mortal.ts';
 import { cutsOf } from './stride.ts';
 import { type RunOptions, type World, type WorldOptions, world } from './world.ts';
@@ -10,7 +11,7 @@ const TICK_MS = 60_000;
 
 const opened: World[] = [];
 
-afterEach(async () => {
+atEachEnd('test', async () => {
   for (const one of opened.splice(0)) await one.close();
 });
 

@@ -58,6 +58,11 @@ export async function emptyPlace(dialect: Dialect): Promise<DatabasePlace> {
   return makePlace(dialect, false);
 }
 
+/** A migrated place that nobody has opened. */
+export async function migratedPlace(dialect: Dialect): Promise<DatabasePlace> {
+  return makePlace(dialect, true);
+}
+
 async function makePlace(dialect: Dialect, migrated: boolean): Promise<DatabasePlace> {
   const dir = await mkdtemp(join(scratch(), 'sdelka-test-'));
   const removeDir = () => rm(dir, { recursive: true, force: true });

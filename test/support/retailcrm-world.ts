@@ -1,4 +1,3 @@
-import { afterEach } from 'vitest';
 import { type RunningStandin, serve } from '../../src/sandbox/kit.ts';
 import {
   RETAILCRM_SANDBOX_KEY,
@@ -7,6 +6,7 @@ import {
   type RetailcrmStandin,
   retailcrmStandin,
 } from '../../src/sandbox/retailcrm.ts';
+import { atEachEnd } from './ends.ts';
 
 const NOW = Date.parse('2026-09-14T06:00:00Z');
 const USERS = [{ id: 24 }, { id: 25, active: false, status: 'busy' as const }];
@@ -30,7 +30,7 @@ interface RetailcrmWorld {
 }
 
 const open: RunningStandin[] = [];
-afterEach(async () => {
+atEachEnd('test', async () => {
   await Promise.all(open.splice(0).map((running) => running.close()));
 });
 

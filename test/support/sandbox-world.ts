@@ -7,7 +7,7 @@ import { type AmocrmOptions, type AmocrmStandin, amocrmStandin } from '../../src
 import { KASPI_SANDBOX_TOKEN, type KaspiOptions, type KaspiStandin, kaspiStandin } from '../../src/sandbox/kaspi.ts';
 import { type RunningStandin, serve } from '../../src/sandbox/kit.ts';
 import { type Outcome, type Started, startSdelka } from './cli.ts';
-import { type Dialect, emptyPlace } from './databases.ts';
+import { type Dialect, emptyPlace, migratedPlace } from './databases.ts';
 
 /** The mapping of a small shop. */
 export const MAPPING = `kaspi:
@@ -65,7 +65,8 @@ export interface SandboxWorld {
 
 /** A world with both stand-ins; limits and lags are off, for they have tests of their own. */
 export async function sandboxWorld(options: WorldOptions = {}): Promise<SandboxWorld> {
-  const place = await emptyPlace(options.dialect ?? 'sqlite');
+  // What `sdelka migrate` does has tests of its own; here it would be a process for each world.
+  const place = await ((options.migrate ?? true) ? migratedPlace : emptyPlace)(options.dialect ?? 'sqlite');
   const kaspi = await serve(kaspiStandin(options.kaspi));
   const issued: string[] = [];
   const account = amocrmStandin({ rps: 0, searchLagMs: 0, ...options.amo });
@@ -105,7 +106,6 @@ export async function sandboxWorld(options: WorldOptions = {}): Promise<SandboxW
     return { child: started.child, done };
   };
   const sdelka = async (args: readonly string[], env?: Record<string, string>) => (await start(args, env)).done;
-  if (options.migrate ?? true) expect(await sdelka(['migrate'])).toMatchObject({ code: 0 });
 
   return {
     kaspi,

@@ -1,7 +1,5 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { sql } from 'kysely';
-import { afterAll } from 'vitest';
 import { type Clock, systemClock } from '../../src/base/clock.ts';
 import { AppError } from '../../src/base/errors.ts';
 import { silentLogger } from '../../src/base/log.ts';
@@ -24,7 +22,7 @@ import {
 import type { Database } from '../../src/state/database.ts';
 import { setMeta } from '../../src/state/meta.ts';
 import { countOpen } from '../../src/state/outbox.ts';
-import { type Dialect, type FreshDatabase, freshDatabase } from './databases.ts';
+import { type Dialect, freshDatabase } from './databases.ts';
 import { type MortalOptions, mortal, type Step } from './mortal.ts';
 
 const START = '2026-05-10T06:00:00.000Z';
@@ -191,34 +189,13 @@ export interface World {
   close(): Promise<void>;
 }
 
-/** PostgreSQL takes a third of a second to make a database, and a moment to empty one. */
-const emptied: FreshDatabase[] = [];
-
-afterAll(async () => {
-  for (const one of emptied.splice(0)) await one.dispose();
-});
-
-async function borrowDatabase(dialect: Dialect): Promise<FreshDatabase> {
-  return (dialect === 'postgres' ? emptied.pop() : undefined) ?? (await freshDatabase(dialect));
-}
-
-async function giveBack(used: FreshDatabase): Promise<void> {
-  if (used.database.dialect === 'sqlite') return used.dispose();
-  await used.database.transaction(async (tx) => {
-    const { rows } = await sql<{ name: string }>`SELECT tablename AS name FROM pg_tables
-      WHERE schemaname = current_schema() AND tablename <> 'schema_migrations'`.execute(tx);
-    for (const { name } of rows) await sql`DELETE FROM ${sql.table(name)}`.execute(tx);
-  });
-  emptied.push(used);
-}
-
 /** Both remote systems and an empty, migrated database, on a clock that nothing but the test and `sleep` moves. */
 export async function world(dialect: Dialect, options: WorldOptions = {}): Promise<World> {
   const clock = options.live ? liveClock() : worldClock();
   const kaspi = await serve(kaspiStandin({ now: () => clock.now().getTime() }));
   const amo = await serve(amocrmStandin({ now: clock.now, rps: 0, searchLagMs: 0, ...options.amo }));
   const onec = options.onec && (await serve(onecStandin({ now: () => clock.now().getTime(), ...options.onec })));
-  const fresh = await borrowDatabase(dialect);
+  const fresh = await freshDatabase(dialect);
   const { database, dir } = fresh;
   // Migrating writes the machine's own time; the passes live on the test's.
   const born = new Date(clock.now().getTime() - DAY_MS);
@@ -303,7 +280,7 @@ export async function world(dialect: Dialect, options: WorldOptions = {}): Promi
     remap: (text) => writeFile(join(dir, 'mapping.yaml'), text),
     close: async () => {
       await Promise.all([kaspi.close(), amo.close(), onec?.close()]);
-      await giveBack(fresh);
+      await fresh.dispose();
     },
   };
 }
