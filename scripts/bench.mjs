@@ -4,12 +4,13 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { measureCalls } from '../test/bench/calls.mjs';
 import { measureModules } from '../test/bench/modules.mjs';
 import { measureOnec } from '../test/bench/onec.mjs';
 import { byRoute, createShop, distinct, startStandins, timeNode } from '../test/bench/program.mjs';
 
 const ROUNDS = 15;
-const PARTS = ['thousand', 'ten-thousand', 'onec', 'idle', 'modules'];
+const PARTS = ['thousand', 'ten-thousand', 'onec', 'calls', 'idle', 'modules'];
 const root = fileURLToPath(new URL('..', import.meta.url));
 /** Another installation may be named (that of a packed tarball, of an older version), and parts alone: `-- idle modules`. */
 const given = parseArgs({
@@ -210,6 +211,10 @@ async function measureParts() {
   if (parts.includes('onec')) {
     const table = (...one) => tables.push(one);
     await measureOnec({ program, folder: join(temporary, 'onec'), note, table });
+  }
+  if (parts.includes('calls')) {
+    const table = (...one) => tables.push(one);
+    await measureCalls({ root, program, folder: join(temporary, 'calls'), note, noteTime, table });
   }
   if (parts.includes('idle')) await measureIdle();
   if (!parts.includes('modules')) return;

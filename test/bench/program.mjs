@@ -29,7 +29,8 @@ process.on('exit', () => {
   try {
     kilobytes = Number(/^VmHWM:\\s+(\\d+)/m.exec(fs.readFileSync('/proc/self/status', 'utf8'))[1]);
   } catch {}
-  fs.writeFileSync(process.env.${PEAK_FILE}, String(kilobytes));
+  const { user, system } = process.cpuUsage();
+  fs.writeFileSync(process.env.${PEAK_FILE}, kilobytes + ' ' + (user + system));
 });
 `;
 
@@ -47,7 +48,7 @@ export async function createShop(program, folder, env, mapping = KASPI_MAPPING) 
     folder,
     /** The arguments after `node`, for who measures time: no preload among them. */
     args: (...command) => ['--', program, '--env-file', join(folder, '.env'), ...command],
-    /** Runs a command to its end; gives its result and the peak of its memory in megabytes. */
+    /** Runs a command to its end; gives its result, the peak of its memory in megabytes, and its processor time in seconds. */
     run: (...command) => runCommand(shop, preload, command),
     close: () => rmSync(folder, { recursive: true, force: true }),
   };
@@ -61,7 +62,8 @@ async function runCommand(shop, preload, command) {
     env: { ...baseEnv, [PEAK_FILE]: peak },
     maxBuffer: 64 * 1024 * 1024,
   });
-  return { ...JSON.parse(stdout), peakMb: Number(readFileSync(peak, 'utf8')) / 1024 };
+  const [kilobytes, microseconds] = readFileSync(peak, 'utf8').split(' ').map(Number);
+  return { ...JSON.parse(stdout), peakMb: kilobytes / 1024, cpuSeconds: microseconds / 1e6 };
 }
 
 /** How long `node` with these arguments takes, in milliseconds. */
@@ -73,7 +75,7 @@ export function timeNode(args) {
   return ms;
 }
 
-/** The program's own `sandbox` in another process: an empty shop and an empty account; 1C as the options have it. */
+/** The program's own `sandbox` in another process: an empty shop and an empty account; 1C and calls as the options have them. */
 export async function startStandins(program, ...options) {
   const child = spawn(process.execPath, ['--', program, 'sandbox', '--orders', '0', ...options], {
     env: baseEnv,
@@ -85,6 +87,7 @@ export async function startStandins(program, ...options) {
     kaspi: control(new URL(valueIn(env, 'KASPI_API_URL')).origin),
     amo: control(valueIn(env, 'AMO_BASE_URL')),
     onec: control(valueIn(env, 'ONEC_ODATA_URL').replace(/\/odata\/.*$/, '')),
+    retail: control(valueIn(env, 'RETAILCRM_API_URL')),
     close: () => child.kill(),
   };
 }

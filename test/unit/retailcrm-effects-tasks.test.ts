@@ -60,6 +60,15 @@ describe('tasks', () => {
     expect(await subjects(it)).toEqual(['retail_user 0001:task']);
   });
 
+  test('whose customer it is, is asked once for all tasks of a phone', async () => {
+    const it = await scene({}, { customers: [person(700, 1, { managerId: 25 })] });
+    await it.deliver([customerEffect(phoneOf(1))]);
+    const task = (n: number) => taskEffect(n, { customerKey: customerKey(phoneOf(1)), phone: phoneOf(1) });
+    const { requests } = await it.deliver([task(1), task(2), task(3)]);
+    expect(it.crm.tasks().map(({ performer }) => performer)).toEqual([25, 25, 25]);
+    expect(requests.filter((line) => line.includes('telephony/manager'))).toHaveLength(1);
+  });
+
   test('a user or a customer who is no more keeps no task back', async () => {
     const it = await scene({}, { customers: [person(700, 1)] });
     const customerOfOne = customerKey(phoneOf(1));

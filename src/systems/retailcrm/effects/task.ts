@@ -11,6 +11,7 @@ import { taskFinder } from './task-find.ts';
 const DAY_MS = 86_400_000;
 /** Where the call's time is not told: a task is made at most so long before it is due. */
 const LONGEST_DUE_MS = 31 * DAY_MS;
+const MANAGER_MAX_AGE_MS = 5 * 60_000;
 
 /** Who gets a task, and what is to be told of it. */
 interface Performer {
@@ -22,6 +23,8 @@ interface Performer {
 export function taskHandler(options: RetailEffectOptions): EffectHandler {
   const { enterprise, crm, memory } = options;
   const finder = taskFinder(options);
+  /** Who calls in vain calls again: one look-up serves all his tasks of a pass. */
+  const managers = new Map<string, { at: number; id: number | undefined }>();
 
   /** RetailCRM wants somebody (`performerId` is required): the one asked for, the customer's manager, or the first who manages. */
   async function performerOf({ performer, phone, customerKey }: TaskPayload): Promise<Performer> {
@@ -39,6 +42,14 @@ export function taskHandler(options: RetailEffectOptions): EffectHandler {
   }
 
   async function managerOf(phone: string): Promise<number | undefined> {
+    const known = managers.get(phone);
+    if (known !== undefined && +options.now() - known.at < MANAGER_MAX_AGE_MS) return known.id;
+    const id = await askManager(phone);
+    managers.set(phone, { at: +options.now(), id });
+    return id;
+  }
+
+  async function askManager(phone: string): Promise<number | undefined> {
     try {
       return (await crm.managerByPhone(phone)).manager?.id;
     } catch (error) {
