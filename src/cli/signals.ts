@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { ExitCode } from '../base/errors.ts';
 
 const exitCodes = { SIGINT: ExitCode.Interrupted, SIGTERM: ExitCode.Terminated } as const;
@@ -15,6 +16,8 @@ export interface Stopping {
  */
 export function listenForStop(): Stopping {
   const controller = new AbortController();
+  // Each request and pause under way listens to it: Node's warning of a leak would be a line of the log that is no JSON.
+  setMaxListeners(0, controller.signal);
   let received: StopSignal | undefined;
   const stop = (signal: StopSignal) => {
     if (received !== undefined) {
