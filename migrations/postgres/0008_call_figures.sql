@@ -2,7 +2,14 @@ BEGIN;
 
 -- Every order that is not cancelled, with the last call before it of its phone or its customer; `nth`: of that call's orders, in their order.
 CREATE VIEW call_orders AS
-WITH points AS (
+WITH ordered AS (
+  -- A draft that was made of a missed call is no order of the client's before somebody puts goods into it.
+  SELECT o.* FROM retailcrm_orders o
+  WHERE o.cancelled = 0 AND NOT (o.total = 0 AND EXISTS (
+    SELECT 1 FROM links l WHERE l.kind = 'retailcrm.order@' || o.enterprise_number AND l.remote_id = CAST(o.order_id AS TEXT)
+  ))
+),
+points AS (
   SELECT enterprise_number, 'phone ' || phone AS who, started_at AS moment, id AS call_id, NULL::bigint AS order_id
   FROM calls WHERE direction IN ('in', 'out') AND phone IS NOT NULL
   UNION ALL
@@ -10,10 +17,10 @@ WITH points AS (
   FROM calls WHERE direction IN ('in', 'out') AND retailcrm_customer_id IS NOT NULL
   UNION ALL
   SELECT enterprise_number, 'phone ' || phone, ordered_at, NULL::bigint, order_id
-  FROM retailcrm_orders WHERE cancelled = 0 AND phone IS NOT NULL
+  FROM ordered WHERE phone IS NOT NULL
   UNION ALL
   SELECT enterprise_number, 'customer ' || retailcrm_customer_id, ordered_at, NULL::bigint, order_id
-  FROM retailcrm_orders WHERE cancelled = 0 AND retailcrm_customer_id IS NOT NULL
+  FROM ordered WHERE retailcrm_customer_id IS NOT NULL
 ),
 turns AS (
   SELECT points.*, count(call_id) OVER (

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { callFigures } from '../../src/insight/calls/figures.ts';
+import { saveLinks } from '../../src/state/links.ts';
 import { dialects, type FreshDatabase, freshDatabase } from '../support/databases.ts';
 
 const AT = '2026-05-01T00:00:00.000Z';
@@ -100,6 +101,17 @@ describe.each(dialects)('%s', (dialect) => {
     expect(total).toMatchObject({ calls: 6, incoming: 4, outgoing: 2, answered: 2, missed: 3, never_called_back: 1 });
     expect(total.average_callback).toBe(31 * 86_400 + 30);
     expect((await figures()).total).toMatchObject({ missed: 1, never_called_back: 0 });
+  });
+
+  test('a draft that was made of a missed call counts once somebody has put goods into it', async () => {
+    const missed = await call({ at: '2026-05-02T09:00:00', result: 'no answer' });
+    const link = { kind: 'retailcrm.order@0001', remoteId: '8', key: 'retailcrm:order:pbx1:1' };
+    await fresh.database.transaction((tx) => saveLinks(tx, [link], new Date(AT)));
+    await order(8, '2026-05-02T09:05:00', { phone: one }, { total: 0 });
+    expect((await figures()).total).toMatchObject({ orders: 0 });
+    await fresh.database.db.updateTable('retailcrm_orders').set({ total: 500 }).execute();
+    expect((await figures()).total).toMatchObject({ orders: 1, order_total: 500 });
+    expect((await facts()).map((row) => [row.id, row.order_id])).toEqual([[missed, 8]]);
   });
 
   test('an order belongs to the last call before it, by phone or by customer, and counts once; cancelled ones do not', async () => {

@@ -154,8 +154,8 @@ export const columns: readonly Column[] = [
     leaves: 0,
     title: { ru: 'Стали заказами', en: 'Became orders' },
     means: {
-      ru: 'Звонки, после которых клиент оформил заказ за {days} дн.; заказ считается один раз, за последним звонком перед ним; отменённые не считаются.',
-      en: 'Calls after which the client ordered within {days} days; an order counts once, for the last call before it; cancelled ones do not count.',
+      ru: 'Звонки, после которых клиент оформил заказ за {days} дн.; заказ считается один раз, за последним звонком перед ним; отменённые и пустые черновики по пропущенным звонкам не считаются.',
+      en: 'Calls after which the client ordered within {days} days; an order counts once, for the last call before it; cancelled ones and empty drafts of missed calls do not count.',
     },
   },
   {
