@@ -76,7 +76,8 @@ export const retailReportCommand = defineCommand({
     const question = { ...(await rangeOf(from, to, timeZone, now)), by, csv, html, excel };
     refuseConfusion(question);
     const report = await readState(ctx, settings, async (database) => {
-      const { callFigures } = await import('../insight/calls/figures.ts');
+      const { callFigures, enterprisesSeen } = await import('../insight/calls/figures.ts');
+      if (enterprise !== undefined) refuseStranger(enterprise, await enterprisesSeen(database));
       return await callFigures(database, { ...question, enterprise, withinDays: within });
     });
     const files = await contentsOf(report, question, { locale: settings.LOCALE, now, timeZone });
@@ -89,6 +90,12 @@ export const retailReportCommand = defineCommand({
     return undefined;
   },
 });
+
+/** A slip in the number would look like a firm that nobody calls. */
+function refuseStranger(enterprise: string, seen: readonly string[]): void {
+  if (seen.length === 0 || seen.includes(enterprise)) return;
+  throw usageError(`there is no call of an enterprise ${enterprise}`, `Calls are kept of ${seen.join(', ')}.`);
+}
 
 function day(value: string): string {
   const at = /^\d{4}-\d\d-\d\d$/.test(value) ? new Date(`${value}T00:00:00.000Z`) : undefined;

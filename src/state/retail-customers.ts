@@ -1,6 +1,7 @@
+import { sql } from 'kysely';
 import type { CustomerPhones, HistoryEffects, StoredOrder } from '../domain/call.ts';
 import type { Tx } from './database.ts';
-import { chunks } from './outbox.ts';
+import { chunks, OPEN } from './outbox.ts';
 
 /** phone (E.164) → the customer of RetailCRM who has it, as far as is known here. */
 export async function customersOf(tx: Tx, enterprise: string, phones: readonly string[]): Promise<Map<string, number>> {
@@ -56,6 +57,10 @@ export async function putCustomers(
   }
 }
 
+/**
+ * Phones that no customer is known to have any more. Who was made for one is bound to it no longer: the next call from there
+ * looks for a customer again, and makes one where there is none.
+ */
 export async function dropCustomers(tx: Tx, enterprise: string, phones: readonly string[]): Promise<void> {
   for (const chunk of chunks(phones, 800)) {
     await tx
@@ -63,6 +68,17 @@ export async function dropCustomers(tx: Tx, enterprise: string, phones: readonly
       .where('enterprise_number', '=', enterprise)
       .where('phone', 'in', chunk)
       .execute();
+    const keys = chunk.map((phone) => `retailcrm:customer:${enterprise}:${phone}`);
+    await tx.deleteFrom('links').where('key', 'in', keys).execute();
+    await tx
+      .updateTable('outbox')
+      .set({ key: sql<string>`key || '~' || id` })
+      .where('key', 'in', keys)
+      .where('state', '=', 'done')
+      .execute();
+    // What waits to be sent to him goes without him.
+    const needs = keys.map((key) => JSON.stringify([key]));
+    await tx.updateTable('outbox').set({ needs: '[]' }).where(OPEN).where('needs', 'in', needs).execute();
   }
 }
 

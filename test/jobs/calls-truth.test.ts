@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from 'vitest';
 import { retailSyncCalls } from '../../src/jobs/retail-sync-calls.ts';
+import { retailSyncHistory } from '../../src/jobs/retail-sync-history.ts';
 import { accountOf, attachFirms, firmOf } from '../support/calls-world.ts';
 import { type World, world } from '../support/world.ts';
 
@@ -81,4 +82,23 @@ test('an account that refuses its key keeps back its own calls alone', async () 
   Object.assign(one.environment, { RETAILCRM_API_KEY: key });
   await one.settle(SYNC);
   for (const firm of [first, second]) expect(firm?.truthAgainst()).toEqual([]);
+});
+
+test('a customer whom somebody has deleted is made again for the next call, and only then', async () => {
+  const one = await start({ cdr: { calls: 1, kinds: { calledBack: 1 } }, known: 0, written: false });
+  const firm = firmOf(one);
+  const { records, truth } = firm.script;
+  const missed = truth.find((call) => call.missed);
+  const phone = missed?.phone ?? '';
+  firm.append(records.filter(({ linkedid }) => linkedid === missed?.linkedid));
+  await one.settle(SYNC);
+  await one.settle({ jobs: [{ job: retailSyncHistory }] });
+  const [made] = firm.held.customers(phone);
+  firm.crm.standin.seed({ remove: { customer: made?.id ?? 0 } });
+  await one.settle({ jobs: [{ job: retailSyncHistory }, { job: retailSyncCalls }] });
+  expect(firm.held.customers(phone)).toEqual([]);
+  firm.append(records.filter(({ linkedid }) => linkedid !== missed?.linkedid));
+  await one.settle(SYNC);
+  expect(firm.held.customers(phone)).toMatchObject([{ externalId: `tel-${phone.slice(1)}` }]);
+  expect(firm.held.customers(phone)[0]?.id).not.toBe(made?.id);
 });

@@ -46,7 +46,7 @@ const short = ({ type, codes, hangupStatus }: RetailCallEvent) =>
   [type, codes.join(), hangupStatus ?? ''].join(' ').trim();
 
 test.each<[AmiScene, string[]]>([
-  ['in-answered', ['in 201,202', 'hangup 202 answered']],
+  ['in-answered', ['in 201,202', 'hangup 202,201 answered']],
   ['in-missed-group', ['in 201,202', 'hangup 201,202 no answered']],
   ['in-queue-abandoned', ['in 201,202', 'hangup 201,202 no answered']],
   ['out-answered', ['out 201', 'hangup 201 answered']],

@@ -168,7 +168,11 @@ test('the command: files whole and for their owner alone, none in a dry run; - i
   expect(JSON.parse(printed).files).toEqual([csv, html]);
   expect((await readdir(dir)).filter((name) => name.startsWith('calls')).sort()).toEqual(['calls.csv', 'calls.html']);
   expect([(await stat(csv)).mode & 0o777, (await stat(html)).mode & 0o777]).toEqual([0o600, 0o600]);
-  expect(await readFile(html, 'utf8')).toContain('(Asia/Tokyo)');
+  const page = await readFile(html, 'utf8');
+  expect(page).toContain('(Asia/Tokyo)');
+  // Who it is, without his address: pages are passed on.
+  expect(page).toContain('anna');
+  expect(page).not.toContain('anna@');
   await run({ csv: '-' });
   expect(printed).toBe(await readFile(csv, 'utf8'));
 });
@@ -177,6 +181,7 @@ test.each([
   [{ from: '2026-05-04' }, 'USAGE'],
   [{ csv: '-', html: '-' }, 'USAGE'],
   [{ excel: true }, 'USAGE'],
+  [{ enterprise: '9999' }, 'USAGE'],
   [{ csv: '/nowhere/calls.csv' }, 'FILE_UNWRITABLE'],
 ])('the command refuses %j', async (given, code) => {
   const error = await run(given).catch((caught: AppError) => caught);

@@ -29,7 +29,10 @@ export async function checkCalls(
   const { clock, log, signal, environment } = ctx;
   const enterprises = await callsEnterprises(mapping);
   const { baseDir } = environment;
-  const parts = retailParts({ ...{ enterprises, settings, baseDir, database, core, clock, log, signal }, dryRun: true });
+  const parts = retailParts({
+    ...{ enterprises, settings, baseDir, database, core, clock, log, signal },
+    dryRun: true,
+  });
   try {
     for (const part of parts.enterprises) {
       const scopes = await checkKey(findings, part);
@@ -44,7 +47,10 @@ export async function checkCalls(
   }
 }
 
-async function checkKey(findings: Findings, { crm, enterprise }: EnterpriseParts): Promise<Set<string> | undefined> {
+async function checkKey(
+  findings: Findings,
+  { crm, enterprise, settings: { site } }: EnterpriseParts,
+): Promise<Set<string> | undefined> {
   const { number, missed } = enterprise;
   const found = await findings.attempt(`RetailCRM ${number}`, async () => {
     const value = await crm.credentials();
@@ -52,9 +58,21 @@ async function checkKey(findings: Findings, { crm, enterprise }: EnterpriseParts
   });
   if (found === undefined) return undefined;
   const scopes = new Set(found.scopes);
+  const { sitesAvailable } = found;
+  if (site === undefined && sitesAvailable.length > 1) {
+    const message = `the key sees ${sitesAvailable.length} stores (${sitesAvailable.join(', ')}), and none is named`;
+    findings.wrong(`RetailCRM ${number} store`, message, 'Set RETAILCRM_SITE, or retailcrm.site in the mapping.');
+  } else if (site !== undefined && sitesAvailable.length > 0 && !sitesAvailable.includes(site)) {
+    const message = `the key does not see the store ${site}; it sees ${sitesAvailable.join(', ')}`;
+    findings.wrong(`RetailCRM ${number} store`, message, 'Correct RETAILCRM_SITE, or give the key that store.');
+  }
   // Accounts of old do not tell the scopes of a key.
   if (scopes.size === 0) return scopes;
-  const wanted = [...NEEDED, ...(missed.task ? ['task_read', 'task_write'] : []), ...(missed.order ? ['order_write'] : [])];
+  const wanted = [
+    ...NEEDED,
+    ...(missed.task ? ['task_read', 'task_write'] : []),
+    ...(missed.order ? ['order_write'] : []),
+  ];
   const lacking = wanted.filter((scope) => !scopes.has(scope));
   if (lacking.length > 0) {
     findings.wrong(`RetailCRM ${number} rights`, `the key lacks ${lacking.join(', ')}`, SCOPE_REMEDY);
@@ -96,7 +114,11 @@ async function checkModule(
   }
   if (module !== undefined && added.length + moved.length > 0) {
     const codes = [...added, ...moved].map((one) => one.code).join(', ');
-    findings.warn(`RetailCRM ${number} extensions`, `RetailCRM does not know of ${codes} as the mapping does`, REGISTER);
+    findings.warn(
+      `RetailCRM ${number} extensions`,
+      `RetailCRM does not know of ${codes} as the mapping does`,
+      REGISTER,
+    );
   }
 }
 
@@ -140,7 +162,11 @@ async function checkRecords(findings: Findings, part: EnterpriseParts, now: Date
   }
 }
 
-async function checkAmi(findings: Findings, { settings, enterprise }: EnterpriseParts, signal: AbortSignal): Promise<void> {
+async function checkAmi(
+  findings: Findings,
+  { settings, enterprise }: EnterpriseParts,
+  signal: AbortSignal,
+): Promise<void> {
   const { ami } = settings;
   if (ami === undefined) return;
   await findings.attempt(`AMI ${enterprise.number}`, async () => {

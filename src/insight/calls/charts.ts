@@ -86,7 +86,8 @@ export function callCharts(report: CallReport, locale: ReportLocale): Chart[] {
 
 /** Who a row of the report is about: the mapping's word, else the extension, else that nobody was rung. */
 export function personOf({ manager, extensions }: ManagerFigures, locale: ReportLocale): string {
-  return manager ?? (extensions.join(', ') || WORDS[locale].nobody);
+  // A page is passed on: of an e-mail it shows who it is, and not the address.
+  return manager?.replace(/@.*$/, '') ?? (extensions.join(', ') || WORDS[locale].nobody);
 }
 
 function chart(title: string, label: string, draw: (narrow: boolean) => Drawing): Chart {

@@ -71,6 +71,17 @@ interface Sums extends CallSums, OrderSums {
   waits: Map<number, number>;
 }
 
+/** Numbers of the enterprises that calls are kept of. */
+export async function enterprisesSeen({ db }: Pick<Database, 'db'>): Promise<string[]> {
+  const rows = await db
+    .selectFrom('calls')
+    .select('enterprise_number')
+    .distinct()
+    .orderBy('enterprise_number')
+    .execute();
+  return rows.map((row) => row.enterprise_number);
+}
+
 /**
  * The figures of all calls whose local day lies in the range: together, by day and by manager (by extension, where the mapping
  * names nobody). What came of them (talks, orders) is looked for up to now, beyond the range too. Three queries, whatever the range.

@@ -109,7 +109,8 @@ export function callEvents(rules: EventRules): CallEvents {
   function ended(call: LiveCall): RetailCallEvent[] {
     const told = tell(call);
     forget(call);
-    const codes = call.answeredBy.size > 0 ? call.answeredBy : call.codes;
+    // Who answered first, then all others whom it was told to: their cards are to close as well.
+    const codes = new Set([...call.answeredBy, ...call.codes]);
     const end = call.isTold ? eventOf(call, 'hangup', [...codes], hangupStatus(call)) : undefined;
     return end === undefined ? told : [...told, end];
   }

@@ -143,7 +143,8 @@ function directionOf({ paths, root, rules }: Group): CallDirection {
   if (paths.some(({ row }) => isOriginated(row))) return 'out';
   // Any other path may be the middle of a call: a consultation looks like a call between colleagues.
   if (root === undefined) return 'unknown';
-  if (root.a.kind === 'trunk') return 'in';
+  // A channel that runs AppDial was dialled by the PBX itself: a call file to the outside line.
+  if (root.a.kind === 'trunk') return /^appdial/i.test(root.row.lastapp) ? 'out' : 'in';
   if (!isOwn(root.a)) return fromOutside.test(root.row.dcontext) ? 'in' : 'unknown';
   return paths.some((path) => isOwn(path.a) && goesOutside(path, rules)) ? 'out' : 'internal';
 }
