@@ -115,7 +115,7 @@ test('calls of every kind arrive at RetailCRM at once, over a restart of Asteris
   call.finish();
   await until(() => told(one).length === 2);
   expect(one.crm.standin.events()[1]).toMatchObject({
-    ...{ type: 'hangup', hangupStatus: 'answered', codes: ['202'], externalPhone: '74950000000' },
+    ...{ type: 'hangup', hangupStatus: 'answered', codes: ['202', '201'], externalPhone: '74950000000' },
     callExternalId: `pbx1:${call.linkedid}`,
   });
 

@@ -10,6 +10,7 @@ import {
   type RetailcrmSeed,
   retailcrmStandin,
 } from '../../src/sandbox/retailcrm.ts';
+import { callBook } from '../../src/state/calls.ts';
 import { linkStates, remoteIds } from '../../src/state/links.ts';
 import { storeEffects } from '../../src/state/outbox.ts';
 import { retailMemory } from '../../src/state/retail.ts';
@@ -126,6 +127,9 @@ export async function retailScene(options: Partial<RetailcrmOptions> = {}, seed:
     },
     idOf: async (key: string) => (await remoteIds(database.db, [key])).get(key),
     linkOf: async (key: string) => (await linkStates(database.db, [key])).get(key),
+    /** As RetailCRM's history tells of it. */
+    merge: (from: number, into: number) =>
+      callBook(database, false).applyHistory(E, 'customers', { sinceId: 1, merged: [{ from, into }] }, clock.now()),
     alerts: () => database.db.selectFrom('alerts').select(['kind', 'subject', 'message']).execute(),
     /** State and last error of what the outbox holds under this key. */
     rowOf: (key: string) =>
