@@ -105,6 +105,17 @@ describe('tasks', () => {
     expect(await it.alerts()).toEqual([]);
   });
 
+  test('one whose customer was merged a moment ago goes to the one who remains, and so does an order', async () => {
+    const it = await scene({}, { customers: [person(700, 1), person(701, 2)] });
+    await it.deliver([customerEffect(phoneOf(1))]);
+    it.crm.seed({ merge: { customers: [700], into: 701 } });
+    const more = { customerKey: customerKey(phoneOf(1)) };
+    const { counts } = await it.deliver([taskEffect(1, { performer: 24, ...more }), orderEffect(1, more)]);
+    expect([counts.created, counts.failed]).toEqual([2, 0]);
+    expect([it.crm.tasks()[0]?.customer?.id, it.crm.orders()[0]?.customerId]).toEqual([701, 701]);
+    expect(await it.alerts()).toEqual([]);
+  });
+
   test('whose answer was lost is found by its marker among many, and sent again only where it is not there', async () => {
     const it = await scene();
     for (let n = 100; n < 325; n++)

@@ -54,6 +54,22 @@ export async function customerIdOf(
   return (await memory.customers([phone])).get(phone);
 }
 
+/**
+ * RetailCRM does not take this customer any more. Merged into another, his phone is the other's from now on: true. False: he is
+ * gone, and nothing is to be tied to him.
+ */
+export async function followMerge(
+  { crm, memory }: Pick<RetailEffectOptions, 'crm' | 'memory'>,
+  phone: string,
+  customerId: number | undefined,
+): Promise<boolean> {
+  const survivor = customerId === undefined ? undefined : await crm.customerById(customerId);
+  await memory.drop([phone]);
+  if (survivor === undefined || survivor.id === customerId) return false;
+  await memory.put([{ customerId: survivor.id, phones: [phone] }]);
+  return true;
+}
+
 /** For people: an id, or an e-mail that shows no more than whose it may be. */
 export function shownUser(ref: UserRef | undefined): string | null {
   return ref === undefined ? null : cleanText(String(ref));

@@ -3,7 +3,7 @@ import type { Json } from '../../../base/schema.ts';
 import type { Delivery, EffectHandler, Found, Look, Outcome } from '../../../domain/handler.ts';
 import { maskPhone } from '../../../domain/phone.ts';
 import type { OrderDraft } from '../write.ts';
-import { customerIdOf, noUserReport, type RetailEffectOptions, shownUser, userIdOf } from './context.ts';
+import { customerIdOf, followMerge, noUserReport, type RetailEffectOptions, shownUser, userIdOf } from './context.ts';
 import { faultsOf, isOf } from './faults.ts';
 import { asJson, type OrderPayload, retailKinds } from './payloads.ts';
 
@@ -17,7 +17,7 @@ const DISPENSABLE = [
 
 /** A draft order that stands for a missed call. */
 export function orderHandler(options: RetailEffectOptions): EffectHandler {
-  const { enterprise, crm, memory } = options;
+  const { enterprise, crm } = options;
 
   async function standing(deliveries: readonly Delivery[]): Promise<Map<number, Found>> {
     const found = new Map<number, Found>();
@@ -37,22 +37,26 @@ export function orderHandler(options: RetailEffectOptions): EffectHandler {
   async function sendOne(delivery: Delivery, onSend: () => Promise<void>): Promise<Outcome> {
     const payload = payloadOf(delivery);
     const managerId = await userIdOf(options, payload.manager);
+    const customerId = await customerIdOf(options, delivery);
     try {
-      const customerId = await customerIdOf(options, delivery);
       const remoteId = String(await crm.createOrder(draftOf(delivery, { managerId, customerId }), onSend));
       if (payload.manager === undefined || managerId !== undefined) return { state: 'done', remoteId };
       const report = noUserReport(enterprise, shownUser(payload.manager) ?? '', 'orders', 'they go without a manager');
       return { state: 'done', remoteId, reports: [report] };
     } catch (error) {
       if (!(error instanceof RemoteError) || error.status !== 400) throw error;
-      const outcome = await afterRefusal(delivery, error);
+      const outcome = await afterRefusal(delivery, error, customerId);
       if (outcome === undefined) throw error;
       return outcome;
     }
   }
 
   /** The external id may be taken by now; how RetailCRM says so is not documented. */
-  async function afterRefusal(delivery: Delivery, error: RemoteError): Promise<Outcome | undefined> {
+  async function afterRefusal(
+    delivery: Delivery,
+    error: RemoteError,
+    customerId: number | undefined,
+  ): Promise<Outcome | undefined> {
     const payload = payloadOf(delivery);
     const faults = faultsOf(error.answer);
     // `customerComment` begins like the customer, and is none.
@@ -63,7 +67,7 @@ export function orderHandler(options: RetailEffectOptions): EffectHandler {
       const order = await crm.orderByExternalId(payload.externalId);
       return order && { state: 'done', remoteId: String(order.id) };
     }
-    if (out.key === 'customerKey') await memory.drop([payload.phone]);
+    if (out.key === 'customerKey' && (await followMerge(options, payload.phone, customerId))) return { state: 'again' };
     const { [out.key]: _out, ...rest } = payload;
     const message = `enterprise ${enterprise}: RetailCRM does not accept ${out.words} of the mapping; draft orders go without`;
     const alert = { kind: 'retail_mapping', subject: `${enterprise}:${out.field}`, message };

@@ -3,7 +3,15 @@ import type { Json } from '../../../base/schema.ts';
 import type { Delivery, EffectHandler, Look, Outcome, Report } from '../../../domain/handler.ts';
 import { maskPhone } from '../../../domain/phone.ts';
 import type { TaskDraft } from '../write.ts';
-import { customerIdOf, noUserReport, type RetailEffectOptions, shownUser, userIdOf, usersOf } from './context.ts';
+import {
+  customerIdOf,
+  followMerge,
+  noUserReport,
+  type RetailEffectOptions,
+  shownUser,
+  userIdOf,
+  usersOf,
+} from './context.ts';
 import { faultsOf, isOf } from './faults.ts';
 import { asJson, retailKinds, type TaskPayload } from './payloads.ts';
 import { taskFinder } from './task-find.ts';
@@ -21,7 +29,7 @@ interface Performer {
 
 /** A task to call somebody back; its marker is how it is found again, since tasks have no key of their own. */
 export function taskHandler(options: RetailEffectOptions): EffectHandler {
-  const { enterprise, crm, memory } = options;
+  const { enterprise, crm } = options;
   const finder = taskFinder(options);
   /** Who calls in vain calls again: one look-up serves all his tasks of a pass. */
   const managers = new Map<string, { at: number; id: number | undefined }>();
@@ -88,8 +96,8 @@ export function taskHandler(options: RetailEffectOptions): EffectHandler {
     } catch (error) {
       const amended = error instanceof RemoteError && error.status === 400 ? amend(payload, error) : undefined;
       if (amended === undefined) throw error;
-      // The customer is gone, and the next task shall not be tied to it either.
-      if (payload.customerKey !== undefined && !('customerKey' in amended.rest)) await memory.drop([payload.phone]);
+      const isOfCustomer = payload.customerKey !== undefined && !('customerKey' in amended.rest);
+      if (isOfCustomer && (await followMerge(options, payload.phone, customerId))) return { state: 'again' };
       return { state: 'amended', payload: asJson(amended.rest), alert: amended.alert };
     }
   }
