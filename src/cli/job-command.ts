@@ -8,7 +8,8 @@ import { type PassPlan, planPass } from '../runner/dry-run.ts';
 import type { PassResult } from '../runner/job.ts';
 import { runJob } from '../runner/run-job.ts';
 import { keepHeapSmall } from './heap.ts';
-import { fixedSettingsOf, settingsOf, wireJob } from './wire.ts';
+import { fixedSettingsOf, settingsOf } from './streams.ts';
+import { wireJob } from './wire.ts';
 
 /** A job as a command: one pass, or with `--dry-run` its plan. */
 export function jobCommand(job: AnyJob): Command {
