@@ -16,6 +16,7 @@ const COPIED = ['src', 'test', 'migrations', 'scripts', 'bin', 'package.json', '
 const LOOP = 'test/crash/crash-loop.test.ts';
 const TWO = 'test/crash/two-at-once.test.ts';
 const RECONCILE = 'test/crash/reconcile-loop.test.ts';
+const CALLS_FAULTS = 'test/crash/calls-faults.test.ts';
 const RECONCILE_FAULTS = 'test/crash/reconcile-faults.test.ts';
 /** On SQLite alone: what is taken out here is the same code on both databases. */
 const SQLITE = '^(?!.*postgres)';
@@ -77,8 +78,8 @@ const MUTANTS = [
   {
     name: "a change of goods that broke off in the middle is taken for a person's",
     file: 'src/systems/amocrm/effects/deal-goods.ts',
-    find: 'begun || !linkedByUs',
-    put: '!linkedByUs',
+    find: 'if (begun) before.push(0);',
+    put: '',
     tests: [RECONCILE_FAULTS],
   },
   {
@@ -108,6 +109,20 @@ const MUTANTS = [
     find: 'link.underWay === undefined ? [applied] : [applied, (link.underWay.payload as DealUpdatePayload).to]',
     put: '[applied]',
     tests: [RECONCILE],
+  },
+  {
+    name: 'a task whose answer was lost is not known again by its marker',
+    file: 'src/systems/retailcrm/effects/task-find.ts',
+    find: "wanted.find((one) => isIn(task.commentary ?? '', one.marker))?.marker",
+    put: 'undefined as string | undefined',
+    tests: [CALLS_FAULTS],
+  },
+  {
+    name: 'whom RetailCRM names as the owner of a phone is not taken for him',
+    file: 'src/systems/retailcrm/effects/customer-find.ts',
+    find: 'if (phonesOf(customer).includes(phone)) own(owners, phone, customer);',
+    put: '',
+    tests: [CALLS_FAULTS],
   },
 ];
 
