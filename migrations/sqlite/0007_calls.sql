@@ -37,6 +37,7 @@ CREATE TABLE calls (
 );
 CREATE INDEX calls_started ON calls (enterprise_number, started_at);
 CREATE INDEX calls_phone ON calls (enterprise_number, phone, started_at);
+CREATE INDEX calls_unknown ON calls (started_at) WHERE direction = 'unknown';
 
 -- RetailCRM's orders as its history tells of them, for the conversion of calls.
 CREATE TABLE retailcrm_orders (

@@ -34,6 +34,7 @@ const TITLES: Record<AlertLocale, Record<string, string>> = {
     backlog: 'Очередь',
     heartbeat: 'Нет удачных проходов',
     freshness: 'Нет новых заказов',
+    undirected: 'Звонки не выгружены',
     token: 'Токен',
     breaker: 'Пауза в запросах',
     failed_old: 'Записи не проходят',
@@ -59,6 +60,7 @@ const TITLES: Record<AlertLocale, Record<string, string>> = {
     backlog: 'Backlog',
     heartbeat: 'No good pass',
     freshness: 'No new orders',
+    undirected: 'Calls are not uploaded',
     token: 'Token',
     breaker: 'Requests paused',
     failed_old: 'Records keep failing',
@@ -127,6 +129,8 @@ function russian(finding: HealthFinding): string {
       return `${finding.subject}: слишком частые запросы, пауза до ${brief(finding.until)} UTC. Пройдёт сама; если повторяется, уменьшите AMO_RPS`;
     case 'failed_old':
       return `${finding.subject}: больше суток не проходят записей ${finding.count}, например ${finding.example}. Причины покажет sdelka failed`;
+    case 'undirected':
+      return `${finding.subject}: не выгружено звонков за сутки ${finding.count}: непонятно, входящие они или исходящие, например ${finding.example}. Назовите внешние линии (calls.enterprises[].trunks)`;
   }
 }
 
@@ -163,6 +167,8 @@ function english(finding: HealthFinding): string {
       return `${finding.subject}: asked too fast, paused until ${brief(finding.until)} UTC. It passes by itself; if it comes back, lower AMO_RPS`;
     case 'failed_old':
       return `${finding.subject}: records that have failed for more than a day: ${finding.count}, e.g. ${finding.example}. sdelka failed shows the reasons`;
+    case 'undirected':
+      return `${finding.subject}: calls of the last day that are not uploaded, for their records tell neither in nor out: ${finding.count}, e.g. ${finding.example}. Name the outside lines (calls.enterprises[].trunks)`;
   }
 }
 

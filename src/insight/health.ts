@@ -33,6 +33,7 @@ export const HEALTH_KINDS = [
   'token',
   'breaker',
   'failed_old',
+  'undirected',
 ] as const;
 
 export type HealthFinding =
@@ -42,7 +43,7 @@ export type HealthFinding =
   | { kind: 'freshness'; subject: 'kaspi'; lastOrderAt: string; usually: number }
   | { kind: 'token'; subject: string; system: string; hoursLeft: number; renewable: boolean }
   | { kind: 'breaker'; subject: string; until: string }
-  | { kind: 'failed_old'; subject: string; count: number; example: string };
+  | { kind: 'failed_old' | 'undirected'; subject: string; count: number; example: string };
 
 export interface HealthLimits {
   /** Failed passes in a row. */
@@ -71,6 +72,12 @@ export function judgeHealth(facts: HealthFacts, limits: HealthLimits): HealthFin
     ...facts.oldFailures.map(({ recordKind, count, example }) => ({
       kind: 'failed_old' as const,
       subject: recordKind,
+      count,
+      example,
+    })),
+    ...facts.undirected.map(({ enterprise, count, example }) => ({
+      kind: 'undirected' as const,
+      subject: enterprise,
       count,
       example,
     })),

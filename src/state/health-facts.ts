@@ -49,6 +49,13 @@ export interface OrderFlow {
   weeks: readonly (number | undefined)[];
 }
 
+/** Calls that are not uploaded, for their rows do not tell whether they came in or went out. */
+export interface UndirectedCalls {
+  enterprise: string;
+  count: number;
+  example: string;
+}
+
 /** What the database says of the health of the whole; judged by `insight/health.ts`. */
 export interface HealthFacts {
   now: Date;
@@ -60,6 +67,8 @@ export interface HealthFacts {
   backlog: number;
   oldFailures: readonly OldFailures[];
   orders: OrderFlow | undefined;
+  /** Of the last day. */
+  undirected: readonly UndirectedCalls[];
   breakers: readonly { system: string; openUntil: Date }[];
   pairs: readonly { system: string; issuedAt: InstantText; expiresAt: InstantText }[];
 }
@@ -85,6 +94,7 @@ export async function healthFacts({ db }: Database, questions: HealthQuestions):
     backlog: await backlog(db, new Date(now.getTime() - FRESH_WORK_MS)),
     oldFailures: await oldFailures(db, new Date(now.getTime() - DAY_MS)),
     orders: await orderFlow(db, orderJob),
+    undirected: await undirectedCalls(db, new Date(now.getTime() - DAY_MS)),
     breakers: await breakers(db),
     pairs: await pairs(db),
   };
@@ -189,6 +199,23 @@ async function backlog(db: Tx, before: Date): Promise<number> {
     .select((eb) => eb.fn.countAll<number>().as('n'))
     .executeTakeFirstOrThrow();
   return Number(row.n);
+}
+
+async function undirectedCalls(db: Tx, since: Date): Promise<UndirectedCalls[]> {
+  const rows = await db
+    .selectFrom('calls')
+    .select((eb) => ['enterprise_number', eb.fn.countAll<number>().as('n'), eb.fn.min('external_id').as('example')])
+    // The condition of the partial index, word for word.
+    .where(sql<boolean>`direction = 'unknown'`)
+    .where('started_at', '>=', since.toISOString())
+    .groupBy('enterprise_number')
+    .orderBy('enterprise_number')
+    .execute();
+  return rows.map(({ enterprise_number, n, example }) => ({
+    enterprise: enterprise_number,
+    count: Number(n),
+    example,
+  }));
 }
 
 async function oldFailures(db: Tx, before: Date): Promise<OldFailures[]> {

@@ -3,6 +3,7 @@ import type { HistoryEffects, StoredCall, StoredOrder } from '../../src/domain/c
 import type { OutboxRow } from '../../src/domain/effect.ts';
 import { callBook, settleRetail } from '../../src/state/calls.ts';
 import type { Database } from '../../src/state/database.ts';
+import { healthFacts } from '../../src/state/health-facts.ts';
 import { retailMemory, saveClick, settleClick } from '../../src/state/retail.ts';
 import { dialects, type FreshDatabase, freshDatabase } from '../support/databases.ts';
 
@@ -75,6 +76,22 @@ describe.each(dialects)('%s', (dialect) => {
       .execute();
     return found.map((row) => `${row.phone.slice(-1)}:${row.retailcrm_customer_id}`).join(' ');
   };
+
+  test('calls that tell neither in nor out are found for a day, each firm by itself', async () => {
+    const unknown = { direction: 'unknown' } as const;
+    await save([
+      call('1'),
+      call('2', unknown),
+      call('3', unknown),
+      call('4', { ...unknown, enterprise: '0002' }),
+      call('5', { ...unknown, startedAt: new Date('2026-11-19T09:59:59.000Z') }),
+    ]);
+    const facts = await healthFacts(database, { now: NOW, jobs: ['none'], listeners: [], runs: 1, orderJob: 'none' });
+    expect(facts.undirected).toEqual([
+      { enterprise: '0001', count: 2, example: 'pbx1:2' },
+      { enterprise: '0002', count: 1, example: 'pbx1:4' },
+    ]);
+  });
 
   test('a call is kept once, and rewritten only when its hash changes', async () => {
     expect(await save([call('1'), call('1'), call('2', { phone: undefined, direction: 'unknown' })])).toBe(2);

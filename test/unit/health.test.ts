@@ -38,7 +38,17 @@ function job(runs: readonly Partial<RunFact>[], more: Partial<JobFacts> = {}): J
 function judge(facts: Partial<HealthFacts>, limits: Partial<HealthLimits> = {}): HealthFinding[] {
   return judgeHealth(
     {
-      ...{ now: NOW, jobs: [], listeners: [], backlog: 0, oldFailures: [], orders: undefined, breakers: [], pairs: [] },
+      ...{
+        now: NOW,
+        jobs: [],
+        listeners: [],
+        backlog: 0,
+        oldFailures: [],
+        orders: undefined,
+        undirected: [],
+        breakers: [],
+        pairs: [],
+      },
       ...facts,
     },
     {
@@ -119,6 +129,16 @@ describe('heartbeat', () => {
     expect(finding && findingText(finding, 'en')).toContain('silent for 10 min');
     expect(finding && findingText(finding, 'ru')).toContain('молчит 10 мин');
   });
+});
+
+test('calls whose direction nobody knows are told by firm, with what to set', () => {
+  const found = judge({ undirected: [{ enterprise: '0001', count: 7, example: 'pbx1:1754220600.17' }] });
+  expect(names(found)).toEqual(['undirected 0001']);
+  for (const locale of ['ru', 'en'] as const) {
+    const words = found.map((finding) => findingText(finding, locale)).join();
+    expect(words).toContain('pbx1:1754220600.17');
+    expect(words).toContain('trunks');
+  }
 });
 
 describe('no new orders', () => {
@@ -269,6 +289,7 @@ describe('the message', () => {
         oldFailures: [{ recordKind: 'kaspi-order', count: 2, example: '1001' }],
         orders: { lastOrderAt: ago(5 * HOUR), until: ago(0), weeks: [9, 8, 7, 7] },
         breakers: [{ system: 'amocrm', openUntil: ahead(MINUTE) }],
+        undirected: [{ enterprise: '0001', count: 7, example: 'pbx1:1754220600.17' }],
       },
       { longLived: { system: 'amocrm', expiresAt: ahead(6 * DAY) } },
     );
