@@ -19,7 +19,7 @@ import { type TelegramSettings, telegramSettings } from '../systems/telegram/set
 
 /** For a single request, where HTTP_TIMEOUT_MS does not say otherwise. */
 export const TIMEOUT_MS = 15_000;
-/** Nobody documents Kaspi's limit; live users pace themselves from 6 to 50 a second (fact sheet, section 1). */
+/** Nobody documents Kaspi's limit; live users pace themselves from 6 to 50 a second. */
 const KASPI_PACE = { requests: 5, perMs: 1000 };
 
 /** RetailCRM's and the PBX's variables depend on the mapping: its enterprises name their own. */

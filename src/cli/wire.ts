@@ -61,6 +61,9 @@ export async function wireJob(
           baseDir,
           file: globals.mappingFile,
           memory: mappingMemory(database, clock, globals.dryRun),
+          // The names of another stream's part need not be loaded at each start.
+          onec: job.systems.includes('onec'),
+          calls: job.systems.includes('retailcrm'),
         });
     const tables = jobTables(database, clock, globals.dryRun);
     const common = { settings, environment, mapping, database, core, clock, log, signal, dryRun: globals.dryRun };

@@ -1,7 +1,8 @@
-import { AppError, ExitCode } from '../base/errors.ts';
+import { type AppError, ExitCode } from '../base/errors.ts';
 import { registerSecret } from '../base/redact.ts';
 import { sealer } from '../base/seal.ts';
 import type { Secret } from '../base/secret.ts';
+import { eachOne } from '../runner/each-one.ts';
 import { type CommandContext, defineCommand, text } from './define.ts';
 import {
   clientIdOf,
@@ -51,17 +52,11 @@ export const retailRegisterCommand = defineCommand({
 /** An account that is down or refuses us keeps no other from being registered; the first such failure ends the command. */
 async function registerAll(ctx: CommandContext, given: RetailAtHand, parts: readonly EnterpriseParts[]) {
   const done: Registered[] = [];
-  let failure: AppError | undefined;
-  for (const part of parts) {
-    try {
-      done.push(await register(ctx, given, part));
-    } catch (error) {
-      if (!(error instanceof AppError) || error.kind === 'bug' || ctx.signal.aborted) throw error;
-      const { number } = part.enterprise;
-      ctx.log.warn({ enterprise: number, code: error.code, reason: error.message }, 'an enterprise was not registered');
-      failure ??= error;
-    }
-  }
+  const told = ({ enterprise }: EnterpriseParts, { code, message }: AppError) =>
+    ctx.log.warn({ enterprise: enterprise.number, code, reason: message }, 'an enterprise was not registered');
+  const failure: unknown = await eachOne(parts, { signal: ctx.signal, told }, async (part) => {
+    done.push(await register(ctx, given, part));
+  }).catch((error: unknown) => error);
   return { done, failure };
 }
 

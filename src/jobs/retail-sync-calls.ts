@@ -1,8 +1,8 @@
-import { AppError } from '../base/errors.ts';
 import type { CallsJobContext, EnterpriseAccess } from './calls-access.ts';
 import { callReading, missedReading } from './calls-reading.ts';
 import { callSource } from './calls-source.ts';
 import { defineJob } from './define.ts';
+import { eachEnterprise } from './each-enterprise.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -20,26 +20,9 @@ export const retailSyncCalls = defineJob({
   overlapMs: 6 * HOUR_MS,
   sliceMs: 24 * HOUR_MS,
   run: async (context: CallsJobContext) => {
-    const { clients, only = [], log, counts } = context;
+    const { only = [], log, counts } = context;
     const found = new Set<string>();
-    let failure: AppError | undefined;
-    for (const access of clients.enterprises) {
-      if (context.signal.aborted) break;
-      try {
-        await readEnterprise(context, access, (name) => found.add(name));
-      } catch (error) {
-        // The PBX's records end in the middle of a query with what stopped us, which is no failure.
-        if (context.signal.aborted && error === context.signal.reason) return;
-        if (!(error instanceof AppError) || error.kind === 'bug') throw error;
-        failure ??= error;
-        const { number } = access.enterprise;
-        log.warn(
-          { enterprise: number, code: error.code, reason: error.message },
-          'the calls of an enterprise were not read',
-        );
-      }
-    }
-    if (failure !== undefined) throw failure;
+    await eachEnterprise(context, (access) => readEnterprise(context, access, (name) => found.add(name)));
     for (const name of only.filter((one) => !found.has(one))) {
       if (context.signal.aborted) return;
       log.warn({ call: name }, 'a chosen call is left out: no PBX has it');

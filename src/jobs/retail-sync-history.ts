@@ -1,6 +1,6 @@
-import { AppError } from '../base/errors.ts';
 import type { CallsJobContext, EnterpriseAccess } from './calls-access.ts';
 import { defineJob } from './define.ts';
+import { eachEnterprise } from './each-enterprise.ts';
 import { customersHistory, type HistorySource, ordersHistory } from './history-pages.ts';
 
 /** Pages of 100 entries in one pass, of customers and of orders each: as many as the vendor's own modules take. */
@@ -14,22 +14,11 @@ export const retailSyncHistory = defineJob({
   overlapMs: 0,
   // It reads no slices: RetailCRM's history is gone through by the ids of its entries.
   sliceMs: 86_400_000,
-  run: async (context: CallsJobContext) => {
-    let failure: AppError | undefined;
-    for (const access of context.clients.enterprises) {
-      const enterprise = access.enterprise.number;
-      try {
-        await follow(context, access, 'customers', customersHistory(access));
-        await follow(context, access, 'orders', ordersHistory(access));
-      } catch (error) {
-        if (!(error instanceof AppError) || error.kind === 'bug') throw error;
-        // An account that is down or refuses us keeps back its own tables and no other's.
-        context.log.warn({ enterprise, code: error.code, reason: error.message }, 'an enterprise was not read');
-        failure ??= error;
-      }
-    }
-    if (failure !== undefined) throw failure;
-  },
+  run: (context: CallsJobContext) =>
+    eachEnterprise(context, async (access) => {
+      await follow(context, access, 'customers', customersHistory(access));
+      await follow(context, access, 'orders', ordersHistory(access));
+    }),
 });
 
 /**

@@ -11,6 +11,7 @@ import { getMeta, readCursor, setHeartbeat, setMeta } from '../state/meta.ts';
 import { countOpen, prunePayloads } from '../state/outbox.ts';
 import { closeRun, openRun } from '../state/runs.ts';
 import { type Counts, deliver } from './deliver.ts';
+import { eachOne } from './each-one.ts';
 import type { Job, JobContext, PassResult, Tables } from './job.ts';
 import { readAll } from './reading.ts';
 import { outboxSink, type Sink } from './sink.ts';
@@ -112,7 +113,7 @@ async function pass<C, S, M>(options: RunOptions<C, S, M>, lock: Lock): Promise<
         maxChanges: options.maxChanges,
         guard: () => lock.ping(),
       };
-      await eachOne(await options.handlers(), (handlers) => deliver({ ...given, handlers }));
+      await eachOne(await options.handlers(), { signal }, (handlers) => deliver({ ...given, handlers }));
     });
   } catch (error) {
     failure = error;
@@ -143,20 +144,6 @@ export interface Pass {
   /** Where plans go that were made under this cursor. */
   sinkOf: (cursor: string) => Promise<Sink>;
   adopting: boolean;
-}
-
-/** Does the work for each; what fails for one is thrown once it was done for the others. A defect ends it at once. */
-async function eachOne<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
-  let failure: AppError | undefined;
-  for (const item of items) {
-    try {
-      await work(item);
-    } catch (error) {
-      if (!(error instanceof AppError) || error.kind === 'bug') throw error;
-      failure ??= error;
-    }
-  }
-  if (failure !== undefined) throw failure;
 }
 
 /** Reads, then delivers; a source that cannot be read does not keep back what the outbox holds already. */
