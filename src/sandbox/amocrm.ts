@@ -39,7 +39,7 @@ interface AmocrmCredentials {
   long_lived_token: string;
 }
 
-/** amoCRM on loopback, written from the fact sheet and from nothing of our client. */
+/** amoCRM on loopback, written from what is known of the live system and from nothing of our client. */
 export interface AmocrmStandin extends Standin {
   snapshot(): AmocrmSnapshot;
   /** The same strings at every call, until they are spent. */

@@ -1,37 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { defaultEnterprise } from '../../src/config/mapping-calls.ts';
 import type { Enterprise } from '../../src/config/mapping-calls-types.ts';
-import type { Call } from '../../src/domain/call.ts';
 import { contactBook, type MissedCall, planMissed } from '../../src/jobs/calls-missed.ts';
-import { type CallRules, planCall } from '../../src/jobs/calls-plan.ts';
+import { planCall } from '../../src/jobs/calls-plan.ts';
+import { call, enterprise, missedCall, NOW, PHONE, rules } from '../support/call-samples.ts';
 
-const NOW = new Date('2026-11-22T12:00:00Z');
 const MINUTE = 60_000;
-const PHONE = '+375290000001';
-
-const enterprise: Enterprise = {
-  ...defaultEnterprise(),
-  extensions: new Map<string, string | number>([
-    ['101', 'anna@example.com'],
-    ['102', 25],
-  ]),
-};
-const rules: CallRules = { enterprise, country: 'BY', zone: 'Europe/Minsk', recordingsBase: 'https://rec.example/a' };
-
-/** A talk of an hour ago with 101 and then 102, unless told otherwise. */
-function call(more: Partial<Call> = {}): Call {
-  const linkedid = more.linkedid ?? '1795345200.10';
-  return {
-    ...{ host: 'pbx1', linkedid, externalId: `pbx1:${linkedid}`, direction: 'in', phone: '80290000001' },
-    ...{ firstExtension: '101', lastExtension: '102', answered: true, result: 'answered' },
-    ...{ startedAt: new Date(+NOW - 60 * MINUTE), endedAt: new Date(+NOW - 59 * MINUTE) },
-    ...{ waitSeconds: 10, talkSeconds: 50, did: '375170000001', closed: true, hash: 'h1' },
-    ...more,
-  };
-}
-
-const missedCall = (more: Partial<Call> = {}) =>
-  call({ answered: false, result: 'no answer', talkSeconds: 0, waitSeconds: 25, ...more });
 
 describe('who is to be called back', () => {
   /** Minutes before now; `m` missed, `a` answered, `o` a talk that we began, `n` nobody took ours, `u` not over yet. */

@@ -22,7 +22,7 @@ describe('refusals', () => {
     ['a crash', no(500, 'Internal Server Error'), { code: 'REMOTE_FAILING', outcome: 'in-doubt' }, /passes/],
   ])('%s', async (_, answer, expected, hint) => {
     const { client, seen } = await account(() => answer);
-    const error = await failure(client.createCustomer({ firstName: 'x' }));
+    const error = await failure(client.createTask({ text: 'x' }));
     expect(error).toMatchObject(expected);
     expect(error.hint).toMatch(hint);
     expect(`${error.message} ${JSON.stringify(error)}`).not.toContain(KEY);
@@ -35,7 +35,7 @@ describe('refusals', () => {
     [undefined, 'Errors'],
   ])('errors %j are told, phones masked', async (errors, words) => {
     const { client } = await account(() => no(400, 'Errors', { errors }));
-    const error = await failure(client.createCustomer({ phones: ['1'] }));
+    const error = await failure(client.createTask({ text: 'x' }));
     expect([error.message, error.status, error.outcome]).toEqual([`RetailCRM refused it: ${words}`, 400, 'refused']);
   });
 });
@@ -47,13 +47,13 @@ describe('what is sent again', () => {
     );
     let sent = 0;
     const onSend = async () => void sent++;
-    expect(await client.createCustomer({ phones: ['1'] }, onSend)).toBe(9);
+    expect(await client.createTask({ text: 'x' }, onSend)).toBe(9);
     expect([seen.length, sent, slept]).toEqual([3, 3, [3000, 1000]]);
   });
 
   test('a limit that lasts ends the waiting', async () => {
     const { client, seen } = await account(() => no(503, 'Rate limit exceeded'));
-    const error = await failure(client.createCustomer({ phones: ['1'] }));
+    const error = await failure(client.createTask({ text: 'x' }));
     expect([error.code, error.kind, error.outcome]).toEqual(['REMOTE_BUSY', 'transient', 'refused']);
     expect(seen).toHaveLength(5);
   });

@@ -6,7 +6,7 @@ import { Fields } from './schema.ts';
 
 /**
  * Kaspi's orders become ours. Loads the phone library, so that an idle pass, which only needs `headOf`, must not load
- * this module. The wire shapes are those of the official samples (fact sheet, section 2.5).
+ * this module. The wire shapes are those of the official samples.
  */
 
 /** What the catalog says of entries that came without an offer, by entry id. */

@@ -47,7 +47,7 @@ function stateFrom(attributes: Fields): OrderState {
   return state;
 }
 
-/** Hundredths of a tenge. Kaspi sends tenge as JSON numbers, whole in every sample (fact sheet, section 7). */
+/** Hundredths of a tenge. Kaspi sends tenge as JSON numbers, whole in every sample. */
 export function minor(fields: Fields, name: string): number {
   const amount = minorFromNumber(fields.number(name));
   if (amount === undefined || amount < 0) throw fields.misfit(name, 'expected an amount of money');

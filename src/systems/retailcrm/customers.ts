@@ -6,7 +6,6 @@ import { type OnSend, orMissing, type Params, type Requests } from './requests.t
 import {
   type Customer,
   type CustomerChangeWire,
-  createdAnswer,
   customerAnswer,
   customersAnswer,
   customersHistoryAnswer,
@@ -38,8 +37,6 @@ export interface RetailCustomers {
   /** A merged customer is followed to the one that remains, whose id then differs; undefined where there is none. */
   customerById(id: number): Promise<Customer | undefined>;
   customerByExternalId(externalId: string): Promise<Customer | undefined>;
-  /** The new customer's id. RetailCRM joins nobody by phone: sent twice without an external id, it makes two. */
-  createCustomer(draft: CustomerDraft, onSend?: OnSend): Promise<number>;
   /** 1 to 50 customers, each with an external id of its own, by which a repetition is recognised. */
   uploadCustomers(
     drafts: readonly (CustomerDraft & { externalId: string })[],
@@ -105,11 +102,6 @@ export function customerRequests(requests: Requests): RetailCustomers {
     customersByIds,
     customerById: (id) => customer('id', String(id)),
     customerByExternalId: (externalId) => customer('externalId', externalId),
-    createCustomer: (draft, onSend) => {
-      const params = { ...site, customer: JSON.stringify(customerWire(draft)) };
-      const path = '/api/v5/customers/create';
-      return post({ route: 'customers.create', path, schema: createdAnswer, params }, onSend);
-    },
     uploadCustomers,
     customersHistory: (since) => historyOf(requests, 'customers', customersHistoryAnswer, since),
   };

@@ -18,11 +18,14 @@ const DISPENSABLE = [
 /** A draft order that stands for a missed call. */
 export function orderHandler(options: RetailEffectOptions): EffectHandler {
   const { enterprise, crm } = options;
+  /** Looked for in vain by this run, which alone may make them: not to be asked for a second time. */
+  const absent = new Set<string>();
 
   async function standing(deliveries: readonly Delivery[]): Promise<Map<number, Found>> {
     const found = new Map<number, Found>();
     for (const delivery of deliveries) {
-      const order = await crm.orderByExternalId(payloadOf(delivery).externalId);
+      const { externalId } = payloadOf(delivery);
+      const order = absent.has(externalId) ? undefined : await crm.orderByExternalId(externalId);
       if (order) found.set(delivery.row.id, { remoteId: String(order.id) });
     }
     return found;
@@ -79,6 +82,8 @@ export function orderHandler(options: RetailEffectOptions): EffectHandler {
     return new Map(
       deliveries.map(({ row }): [number, Look] => {
         const order = found.get(row.id);
+        // Of one that was sent the answer may only be late; it is looked for each time.
+        if (!order && row.sentAt === null) absent.add((row.payload as unknown as OrderPayload).externalId);
         return [row.id, order ? { state: 'found', ...order } : { state: 'absent' }];
       }),
     );
