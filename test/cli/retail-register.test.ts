@@ -55,4 +55,14 @@ test('an account that refuses us keeps no other from being registered, and decid
     expect.objectContaining({ active: true }),
   ]);
   expect(outcome.stderr).not.toContain(RETAILCRM_SANDBOX_KEY);
+
+  // An answer that is lost, and a new database that knows nothing: clicks are proved by the same id as before.
+  const before = second.standin.module('sdelka');
+  second.fault({ match: 'sdelka/edit', kind: 'lost' });
+  await rm(join(cwd, 'db.sqlite'));
+  await sdelka(['migrate'], { cwd });
+  const again = await sdelka(['--json', 'retail:register', '--enterprise', '0002'], { cwd });
+  expect(again).toMatchObject({ code: 0 });
+  expect(second.standin.module('sdelka')).toEqual(before);
+  expect(again.stdout + again.stderr).not.toContain(String(before?.clientId));
 });
