@@ -14,6 +14,7 @@ import {
   ringOutcome,
 } from '../systems/asterisk/originate.ts';
 import { ORIGINATE_MARK } from '../systems/asterisk/parties.ts';
+import { onlyOne } from './chosen-enterprise.ts';
 import { type CommandContext, defineCommand, text } from './define.ts';
 import type { EnterpriseParts } from './retail-parts.ts';
 import { withRetail } from './with-retail.ts';
@@ -57,7 +58,7 @@ export const retailCallCommand = defineCommand({
     if (code === undefined) throw usageError('--code is missing: whose phone shall ring');
     const { dryRun } = ctx.globals;
     const result = await withRetail(ctx, { readOnly: dryRun, needs: ['crm', 'asterisk'] }, async (given) => {
-      const one = chosen(given.enterprises, enterprise);
+      const one = withWay(onlyOne(given.enterprises, enterprise));
       const call = originationOf(phone, code, dialRules(one));
       if (one.settings.ami === undefined && wait) throw usageError('--wait: only AMI tells what became of the call');
       const done = await (dryRun ? wouldCall() : place(ctx, given.database, one, call, wait));
@@ -67,14 +68,6 @@ export const retailCallCommand = defineCommand({
     return exitOf(result.status);
   },
 });
-
-function chosen(enterprises: readonly EnterpriseParts[], number: string | undefined): EnterpriseParts {
-  const found = number === undefined ? enterprises : enterprises.filter((one) => one.enterprise.number === number);
-  const [first] = found;
-  if (first !== undefined && found.length === 1) return withWay(first);
-  const known = enterprises.map(({ enterprise }) => enterprise.number).join(', ');
-  throw usageError(first === undefined ? 'no such enterprise' : '--enterprise is missing', `One of: ${known}.`);
-}
 
 function withWay(one: EnterpriseParts): EnterpriseParts {
   if (one.settings.ami === undefined && one.settings.ssh === undefined) {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { configError } from '../base/errors.ts';
 import { Secret } from '../base/secret.ts';
-import type { Enterprise, RetailUser } from '../config/mapping-calls-types.ts';
+import type { RetailUser } from '../config/mapping-calls-types.ts';
 import type { IntegrationModule, User } from '../systems/retailcrm/schema.ts';
 import type { ModuleDraft } from '../systems/retailcrm/write.ts';
 
@@ -89,17 +89,4 @@ export function moduleDraft(
       ...(lines.length === 0 ? {} : { externalPhones: lines }),
     },
   };
-}
-
-/** `enterprise` may be left out where there is one alone. */
-export function oneOrAll<T extends { enterprise: Enterprise }>(parts: readonly T[], number: string | undefined): T[] {
-  if (number === undefined) return [...parts];
-  const found = parts.filter(({ enterprise }) => enterprise.number === number);
-  if (found.length > 0) return found;
-  const known = parts.map(({ enterprise }) => enterprise.number).join(', ');
-  throw configError(
-    'NO_SUCH_ENTERPRISE',
-    `there is no enterprise ${number}`,
-    `Name one of those in the mapping (calls.enterprises): ${known}.`,
-  );
 }

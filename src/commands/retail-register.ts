@@ -3,15 +3,9 @@ import { registerSecret } from '../base/redact.ts';
 import { sealer } from '../base/seal.ts';
 import type { Secret } from '../base/secret.ts';
 import { eachOne } from '../runner/each-one.ts';
+import { oneOrAll } from './chosen-enterprise.ts';
 import { type CommandContext, defineCommand, text } from './define.ts';
-import {
-  clientIdOf,
-  type MergedCodes,
-  type ModuleSettings,
-  mergeCodes,
-  moduleDraft,
-  oneOrAll,
-} from './retail-module.ts';
+import { clientIdOf, type MergedCodes, type ModuleSettings, mergeCodes, moduleDraft } from './retail-module.ts';
 import type { EnterpriseParts } from './retail-parts.ts';
 import { type RetailAtHand, withRetail } from './with-retail.ts';
 
